@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use access::Exposure;
 use clap::{Args, Subcommand};
 use event_store_node::{Advertised, Node, NodeOptions};
+use http_server::ListenerFiles;
 use maintenance::command::{backup, check};
 use rustix::fs::Mode;
+use servers::NodeUsers;
 
 use super::RoleResult;
 use crate::signals;
@@ -47,6 +49,10 @@ struct NodeArgs {
     listen: SocketAddr,
     #[command(flatten)]
     exposure: Exposure,
+    #[command(flatten)]
+    tls: ListenerFiles,
+    #[command(flatten)]
+    users: NodeUsers,
     /// The host that the node names to clients [default: the address at which a client reached the
     /// node]
     #[arg(long, env = "TENUTO_EVENTSTORE_ADVERTISE_HOST", value_name = "HOST")]
@@ -79,14 +85,17 @@ pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::e
 
 async fn serve(args: NodeArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    if let Some(warning) = args.exposure.permit(args.listen)?.warning() {
+    let users = args.users.passwords()?;
+    // Clients that give a password, and not in plain text, may come from other machines.
+    let is_protected = users.is_some() && args.tls.tls_certificate.is_some();
+    if !is_protected && let Some(warning) = args.exposure.permit(args.listen)?.warning() {
         tracing::warn!("{warning}");
     }
     let advertised = Advertised { host: args.advertise_host, port: args.advertise_port.map(NonZero::get) };
     let folder = args.data.event_store();
     let system_projections = args.projections == ProjectionsArg::System;
-    let options =
-        NodeOptions { address: args.listen, advertised, system_projections, ..NodeOptions::in_folder(folder) };
+    let (address, tls) = (args.listen, args.tls);
+    let options = NodeOptions { address, advertised, system_projections, tls, users, ..NodeOptions::in_folder(folder) };
     let node = Node::start(options).await?;
     let running =
         Running { pid: std::process::id(), server: None, event_store: node.connection_string(), postgres: None };

@@ -33,6 +33,7 @@ mod probes;
 mod process;
 mod reset;
 mod restarts;
+mod secured;
 mod settings;
 mod shown;
 #[path = "../../query-api/tests/it/socket.rs"]

@@ -1,9 +1,9 @@
 //! Scavenges over HTTP, with the same routes as a server: `POST /admin/scavenge` starts one, and
 //! `DELETE /admin/scavenge/{id}` stops it.
 //!
-//! Both requests need a user, as on a server. The node has no list of users, so it accepts any name
-//! and password. A web page cannot start a scavenge: a browser adds `Origin` to its requests, and
-//! the node refuses requests that have it.
+//! Both requests need a user, as on a server. A node without users accepts any name and password.
+//! A web page cannot start a scavenge: a browser adds `Origin` to its requests, and the node
+//! refuses requests that have it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,7 @@ fn check_caller(headers: &HeaderMap) -> Result<(), Page> {
     let is_user = credentials.and_then(|credentials| credentials.strip_prefix("Basic ")).is_some_and(|encoded| {
         STANDARD.decode(encoded.trim()).is_ok_and(|user| user.iter().position(|byte| *byte == b':') > Some(0))
     });
-    let text = "Give a user and a password by HTTP Basic, as `curl -u admin:changeit` does; this node accepts any.\n";
+    let text = "Give a user and a password by HTTP Basic, as `curl -u admin:changeit` does; a node without users accepts any.\n";
     if is_user { Ok(()) } else { Err(Page::text(StatusCode::UNAUTHORIZED, text.to_owned())) }
 }
 

@@ -41,7 +41,7 @@ impl Admission {
 impl Gate for Admission {
     fn pass<S>(&self, request: Request<BoxBody>, behind: &mut S) -> Answering<S::Error>
     where
-        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
+        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static> + Clone + Send + 'static,
     {
         let Ok(place) = self.calls.clone().try_acquire_owned() else {
             return async { Ok(Status::unavailable("Server Is Too Busy").into_http()) }.boxed();

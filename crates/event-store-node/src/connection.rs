@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use accept_loop::AcceptLoop;
 use futures::{Stream, stream};
+use tls::ListenerTls;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +25,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::transport::server::Connected;
 use tracing::debug;
 
+use super::transport::Transport;
+
 /// The first bytes of HTTP/2. Any other first bytes are treated as HTTP/1.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -32,6 +35,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// keep-alive, and an HTTP/1 client has `patience` for each request, from the previous answer on.
 pub(super) fn accept(
     listener: TcpListener,
+    tls: Option<ListenerTls>,
     cut: CancellationToken,
     tasks: TaskTracker,
     max: usize,
@@ -40,8 +44,8 @@ pub(super) fn accept(
     let places = Arc::new(Semaphore::new(max));
     let accepting = AcceptLoop::new("the event store cannot accept connections; it tries again until it can");
     stream::unfold(
-        (listener, accepting, cut, tasks, places),
-        move |(listener, mut accepting, cut, tasks, places)| async move {
+        (listener, tls, accepting, cut, tasks, places),
+        move |(listener, tls, mut accepting, cut, tasks, places)| async move {
             let (stream, place) = loop {
                 let stream = accepting.next(&listener, || {}).await;
                 if let Ok(place) = places.clone().try_acquire_owned() {
@@ -52,7 +56,8 @@ pub(super) fn accept(
             // If this fails, the connection is only slower.
             let _ = stream.set_nodelay(true).is_ok();
             let connection = Connection {
-                stream,
+                reached: Reached(stream.local_addr().ok()),
+                stream: Transport::new(stream, tls.clone()),
                 cut: Box::pin(cut.clone().cancelled_owned()),
                 protocol: Protocol::Unknown { matched: 0 },
                 late: Box::pin(tokio::time::sleep(patience)),
@@ -60,14 +65,15 @@ pub(super) fn accept(
                 _held: tasks.token(),
                 _place: place,
             };
-            Some((Ok(connection), (listener, accepting, cut, tasks, places)))
+            Some((Ok(connection), (listener, tls, accepting, cut, tasks, places)))
         },
     )
 }
 
 /// One client's connection.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Transport,
+    reached: Reached,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     protocol: Protocol,
     /// The time limit for the first bytes, or for the next request of HTTP/1.
@@ -109,7 +115,7 @@ impl Connected for Connection {
     type ConnectInfo = Reached;
 
     fn connect_info(&self) -> Reached {
-        Reached(self.stream.local_addr().ok())
+        self.reached
     }
 }
 
@@ -138,7 +144,9 @@ impl AsyncRead for Connection {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         self.protocol = self.protocol.after(&buffer.filled()[before..]);
-        acknowledge(&self.stream);
+        if let Some(socket) = self.stream.socket() {
+            acknowledge(socket);
+        }
         Poll::Ready(Ok(()))
     }
 }

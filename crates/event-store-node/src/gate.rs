@@ -13,7 +13,7 @@ pub(super) type Answering<E> = BoxFuture<'static, Result<Response<BoxBody>, E>>;
 pub(super) trait Gate: Clone {
     fn pass<S>(&self, request: Request<BoxBody>, behind: &mut S) -> Answering<S::Error>
     where
-        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>;
+        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static> + Clone + Send + 'static;
 }
 
 /// A gate as a layer.
@@ -37,7 +37,7 @@ pub(super) struct Gated<G, S> {
 impl<G, S> Service<Request<BoxBody>> for Gated<G, S>
 where
     G: Gate,
-    S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
+    S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static> + Clone + Send + 'static,
 {
     type Response = Response<BoxBody>;
     type Error = S::Error;

@@ -15,6 +15,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod access;
 mod admin;
 mod admission;
 pub mod backup;
@@ -39,9 +40,11 @@ mod scavenge;
 mod service;
 mod stats;
 mod storage;
+mod transport;
 mod web;
 mod writer;
 
+pub use access::users::InitialPasswords;
 pub use member::Advertised;
 pub use node::{Node, NodeError, NodeHandle, NodeOptions};
 pub use storage::{CheckReport, StorageError, check_log, remove_log};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use event_store::InProcess;
 use futures::Stream;
+use tls::{FileFault, ListenerFiles};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -17,6 +18,8 @@ use tonic::transport::Server;
 use tracing::{error, info};
 use uuid::Uuid;
 
+use super::access::guard::Guard;
+use super::access::users::{InitialPasswords, Users};
 use super::admission::Admission;
 use super::connection::{self, Connection};
 use super::gate::Through;
@@ -32,10 +35,11 @@ use super::scavenge::Scavenges;
 use super::service::{
     self, FeaturesService, GossipServer, GossipService, MonitoringServer, MonitoringService, OperationsServer,
     OperationsService, PersistentService, PersistentSubscriptionsServer, ProjectionsServer, ProjectionsService,
-    ServerFeaturesServer, StreamsServer, StreamsService,
+    ServerFeaturesServer, StreamsServer, StreamsService, UsersServer, UsersService,
 };
 use super::stats;
 use super::storage::StorageError;
+use super::transport::PROTOCOLS;
 use super::web::Pages;
 use super::writer::Writer;
 
@@ -82,6 +86,11 @@ pub struct NodeOptions {
     /// How many bytes the node leaves free on the disk. With fewer, it refuses appends until there
     /// is room again.
     pub kept_free: u64,
+    /// The listener's certificate. Without one, it does not speak TLS.
+    pub tls: ListenerFiles,
+    /// The passwords of the first users. Without them the node has no users, and each caller may do
+    /// everything.
+    pub users: Option<InitialPasswords>,
 }
 
 impl NodeOptions {
@@ -100,6 +109,8 @@ impl NodeOptions {
             system_projections: false,
             resumes_scavenges: true,
             kept_free: 256 << 20,
+            tls: ListenerFiles::default(),
+            users: None,
         }
     }
 }
@@ -123,12 +134,18 @@ pub enum NodeError {
         /// The system's error.
         source: std::io::Error,
     },
+    /// The listener's certificate cannot be used.
+    #[error("the event store cannot speak TLS: --tls-certificate, --tls-key or --tls-client-ca (TENUTO_TLS_…): {0}")]
+    Tls(#[from] FileFault),
     /// The recorded state of the persistent subscriptions cannot be read.
     #[error("the event store cannot load its persistent subscriptions: {0}")]
     Groups(String),
     /// The recorded progress of the system projections cannot be read.
     #[error("the event store cannot load its system projections: {0}")]
     Projections(String),
+    /// The users cannot be read or recorded.
+    #[error("the event store cannot load its users: {0}")]
+    Users(String),
     /// The node cannot read whether a scavenge has to be resumed.
     #[error("the event store cannot load its scavenges: {0}")]
     Scavenges(String),
@@ -144,7 +161,7 @@ pub struct Node;
 /// A running node. It closes when dropped. [`NodeHandle::shutdown`] also waits until it is closed.
 #[derive(Debug)]
 pub struct NodeHandle {
-    address: SocketAddr,
+    endpoint: Endpoint,
     closing: DropGuard,
     asked_to_shut_down: CancellationToken,
     tasks: TaskTracker,
@@ -152,10 +169,21 @@ pub struct NodeHandle {
     core: Arc<Core>,
 }
 
+/// Where a node is reached.
+#[derive(Debug)]
+struct Endpoint {
+    address: SocketAddr,
+    /// The host that clients are to use, where it is not the one of the address. A certificate is
+    /// for a name.
+    host: Option<String>,
+    is_secure: bool,
+}
+
 impl Node {
     /// Opens the log and serves it.
     pub async fn start(options: NodeOptions) -> Result<NodeHandle, NodeError> {
         stats::begin();
+        let tls = options.tls.load(&PROTOCOLS)?;
         let log = open(&options.folder, options.kept_free).await?;
         let cannot_listen = |source| NodeError::Address { address: options.address, source };
         let listener = TcpListener::bind(options.address).await.map_err(cannot_listen)?;
@@ -187,6 +215,14 @@ impl Node {
         } else {
             None
         };
+        let advertised_host = options.advertised.host.clone();
+        let users = match options.users {
+            None => None,
+            Some(passwords) => {
+                let users = Users::open(&reader, writer.clone(), passwords).await;
+                Some(users.map_err(|error| NodeError::Users(error.to_string()))?)
+            }
+        };
         let member = Member { instance: Uuid::new_v4(), address, advertised: options.advertised };
         let (host, port) = member.end_point(None);
         let endpoint = format!("{host}:{port}");
@@ -202,43 +238,69 @@ impl Node {
         let max_append_size = options.max_append_size;
         let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
         let projections_run = options.system_projections;
-        let pages = Pages { member: member.clone(), reader: reader.clone(), scavenges, projections: projections_run };
+        let (pages_member, has_users) = (member.clone(), users.is_some());
+        let pages = Pages {
+            member: pages_member,
+            reader: reader.clone(),
+            scavenges,
+            projections: projections_run,
+            users: has_users,
+        };
         let streams = StreamsService { writer, reader, intake, max_append_size };
         let max_message = options.max_append_size.saturating_add(BEYOND_LARGEST);
         let routes = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
             .add_service(PersistentSubscriptionsServer::new(persistent).max_decoding_message_size(max_message))
             .add_service(OperationsServer::new(operations))
             .add_service(MonitoringServer::new(monitoring))
-            .add_service(ServerFeaturesServer::new(FeaturesService { projections: projections.is_some() }))
+            .add_service(ServerFeaturesServer::new(FeaturesService {
+                projections: projections.is_some(),
+                users: has_users,
+            }))
             .add_service(GossipServer::new(GossipService(member)));
         let routes = match projections {
             Some(projections) => routes.add_service(projections),
             None => routes,
         };
+        let routes = match &users {
+            Some(users) => routes.add_service(UsersServer::new(UsersService { users: users.clone() })),
+            None => routes,
+        };
         let cut = CancellationToken::new();
         let NodeOptions { max_connections, patience, .. } = options;
-        let connections = connection::accept(listener, cut.clone(), tasks.clone(), max_connections, patience);
-        tasks.spawn(serve(connections, service::answered(routes), (pages, admission), closing.clone(), cut));
+        let endpoint = Endpoint { address, host: advertised_host, is_secure: tls.is_some() };
+        let connections = connection::accept(listener, tls, cut.clone(), tasks.clone(), max_connections, patience);
+        tasks.spawn(serve(
+            connections,
+            service::answered(routes),
+            (Guard { users }, pages, admission),
+            closing.clone(),
+            cut,
+        ));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
-        Ok(NodeHandle { address, closing: guard, asked_to_shut_down, tasks, writer: thread, core })
+        Ok(NodeHandle { endpoint, closing: guard, asked_to_shut_down, tasks, writer: thread, core })
     }
 }
 
 impl NodeHandle {
     /// The address on which the node listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.endpoint.address
     }
 
     /// The connection string for a client on this machine.
     pub fn connection_string(&self) -> String {
-        let ip = match self.address.ip() {
+        let Endpoint { address, host, is_secure } = &self.endpoint;
+        let port = address.port();
+        if let Some(host) = host.as_ref().filter(|_| *is_secure) {
+            return format!("esdb://{host}:{port}?tls=true");
+        }
+        let ip = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             ip => ip,
         };
-        format!("esdb://{}?tls=false", SocketAddr::new(ip, self.address.port()))
+        format!("esdb://{}?tls={is_secure}", SocketAddr::new(ip, port))
     }
 
     /// Access for code of this process. [`event_store::EventStore::in_process`] takes it.
@@ -278,7 +340,7 @@ async fn open(folder: &Path, kept_free: u64) -> Result<Arc<Log>, NodeError> {
 async fn serve(
     connections: impl Stream<Item = std::io::Result<Connection>>,
     routes: Routes,
-    (pages, admission): (Pages, Admission),
+    (guard, pages, admission): (Guard, Pages, Admission),
     closing: CancellationToken,
     cut: CancellationToken,
 ) {
@@ -288,6 +350,7 @@ async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .accept_http1(true)
+        .layer(Through(guard))
         .layer(Through(pages))
         .layer(Through(admission))
         .add_routes(routes)

@@ -29,12 +29,14 @@ pub(super) struct Pages {
     pub(super) scavenges: Scavenges,
     /// Whether the system projections run.
     pub(super) projections: bool,
+    /// Whether the node has users.
+    pub(super) users: bool,
 }
 
 impl Gate for Pages {
     fn pass<S>(&self, request: Request<BoxBody>, behind: &mut S) -> Answering<S::Error>
     where
-        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static>,
+        S: Service<Request<BoxBody>, Response = Response<BoxBody>, Future: Send + 'static> + Clone + Send + 'static,
     {
         if let Some(command) = admin::command(&request) {
             let scavenges = self.scavenges.clone();
@@ -85,8 +87,8 @@ impl Pages {
             "dbVersion": Member::VERSION,
             "esVersion": Member::VERSION,
             "state": "leader",
-            "features": { "projections": self.projections, "userManagement": false, "atomPub": false },
-            "authentication": { "type": "insecure", "properties": {} },
+            "features": { "projections": self.projections, "userManagement": self.users, "atomPub": false },
+            "authentication": { "type": if self.users { "internal" } else { "insecure" }, "properties": {} },
         })
     }
 }

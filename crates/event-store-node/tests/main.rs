@@ -21,5 +21,7 @@ mod suite {
     #[path = "../../../event-store/tests/suite/support.rs"]
     #[expect(dead_code, reason = "the client's suite needs more of it")]
     mod support;
+    mod tls;
+    mod users;
     mod web;
 }

@@ -12,7 +12,7 @@ pub mod scavenge;
 
 pub use messages::event_store::client as shared;
 pub use messages::event_store::client::persistent_subscriptions as persistent;
-pub use messages::event_store::client::{gossip, monitoring, operations, projections, server_features, streams};
+pub use messages::event_store::client::{gossip, monitoring, operations, projections, server_features, streams, users};
 pub use messages::google;
 
 /// An expression that matches the types of all events except the server's own.

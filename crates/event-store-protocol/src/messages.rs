@@ -28,6 +28,9 @@ pub mod event_store {
         pub mod projections {
             include!("generated/event_store.client.projections.rs");
         }
+        pub mod users {
+            include!("generated/event_store.client.users.rs");
+        }
     }
 }
 

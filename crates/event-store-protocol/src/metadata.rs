@@ -61,8 +61,7 @@ fn known(data: &[u8]) -> Option<Limits> {
     })
 }
 
-/// Roles by kind of access, one or several. Stored for clients, and not enforced, as on any
-/// insecure server.
+/// Roles by kind of access, one or several. A server enforces them, if it has users.
 fn is_acl(value: &Value) -> bool {
     let is_roles = |roles: &Value| match roles {
         Value::String(_) => true,

@@ -11,6 +11,9 @@ use super::types::Expected;
 
 /// The headers and trailers in which the server gives more detail than a code.
 const EXCEPTION: &str = "exception";
+/// The alerts of TLS with which a server refuses a client's certificate, or demands one.
+const ALERTS: [&str; 6] =
+    ["CertificateRequired", "BadCertificate", "UnknownCA", "CertificateUnknown", "AccessDenied", "HandshakeFailure"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -54,7 +57,8 @@ impl Fault {
         // Created by the client: the connection broke before the server answered.
         let is_overload = status.code() == Code::ResourceExhausted;
         if status.source().is_some() && header(EXCEPTION).is_none() && !is_overload {
-            return Self::broken(format!("the connection broke: {}", root_cause(status)));
+            let broke = || Self::broken(format!("the connection broke: {}", root_cause(status)));
+            return Self::of_the_protocol(status).unwrap_or_else(broke);
         }
         match (status.code(), header(EXCEPTION)) {
             (_, Some("not-leader")) => {
@@ -68,6 +72,26 @@ impl Fault {
             (Code::PermissionDenied, _) => Self::Denied(not_allowed(user)),
             (code, _) => Self::Answer(code, status.message().to_owned()),
         }
+    }
+
+    /// A mistake in the settings that shows only after the connection has begun. The libraries hide
+    /// the type of these errors, so only their text is left.
+    pub(super) fn of_the_protocol(error: &(dyn Error + 'static)) -> Option<Self> {
+        let reason = root_cause(error);
+        // In TLS 1.3, a server refuses a client after the handshake has ended for the client.
+        if let Some((_, alert)) = reason.split_once("received fatal alert: ")
+            && ALERTS.iter().any(|known| alert.starts_with(known))
+        {
+            return Some(Self::misconfigured(format!(
+                "the server refuses the TLS handshake ({alert}); where it demands a certificate, name one with \
+                 userCertFile and userKeyFile"
+            )));
+        }
+        reason.contains("frame with invalid size").then(|| {
+            Self::misconfigured(
+                "the server does not answer in HTTP/2; if it speaks TLS, remove tls=false from the connection string",
+            )
+        })
     }
 
     /// Whether the cause is the connection or the server's state, and not the call.

@@ -109,10 +109,10 @@ impl Link {
             let stream = stream.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected));
             std::future::ready(stream)
         });
-        let channel = target
-            .connect_with_connector(once)
-            .await
-            .map_err(|error| Fault::broken(format!("{node} does not begin HTTP/2: {}", root_cause(&error))))?;
+        let channel = target.connect_with_connector(once).await.map_err(|error| {
+            let broken = || Fault::broken(format!("{node} does not begin HTTP/2: {}", root_cause(&error)));
+            Fault::of_the_protocol(&error).unwrap_or_else(broken)
+        })?;
         Ok(Self { channel, call_settings: call_settings.clone(), node })
     }
 

@@ -1,6 +1,7 @@
 //! The log and the database of a role or a command: which ones, and how to reach them.
 
 pub mod log;
+mod node_users;
 mod postgres;
 mod postgres_tls;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub mod stream_prefix;
 use clap::Args;
 use command_line::running::{self, NotFound};
 
+pub use node_users::{NodeUsers, PasswordFault};
 pub use postgres::{PostgresError, ServerError, connect, views, views_beside};
 pub use rights::{NoRight, may_append, may_read};
 pub use secrets::without_secrets;

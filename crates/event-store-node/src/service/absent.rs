@@ -2,8 +2,8 @@
 //!
 //! A node without projections has no `Projections` service, as a server with
 //! `--run-projections=None`: a call to it gets the same answer as a call to an unknown service.
-//! `Users` is treated in the same way. A server without access control (`--insecure`) has no users
-//! and never answers such a call, which would leave the client waiting.
+//! A node without users treats `Users` in the same way. A server without access control
+//! (`--insecure`) has no users and never answers such a call, which would leave the client waiting.
 
 use tonic::Status;
 use tonic::service::Routes;

@@ -9,6 +9,8 @@ use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
 use super::{convert, refusal};
+use crate::access::acl::Action;
+use crate::access::rights::Rights;
 use crate::change::{Change, Intent, Refusal};
 use crate::decision::Expected;
 use crate::intake::{Held, Intake};
@@ -17,11 +19,12 @@ use crate::writer::Writer;
 pub(super) async fn append(
     writer: &Writer,
     intake: &Intake,
+    rights: &Rights,
     max_size: usize,
     requests: Streaming<AppendReq>,
 ) -> Result<AppendResp, Status> {
     let mut held = intake.nothing();
-    let gathered = timeout(intake.patience, gather(max_size, requests, &mut held)).await;
+    let gathered = timeout(intake.patience, gather(rights, max_size, requests, &mut held)).await;
     let Intent { stream, expected, change } = gathered.map_err(|_| refusal::late("append"))??;
     let intent = Intent { stream: stream.clone(), expected, change };
     let result = match writer.change(intent).await.map_err(refusal::failed)? {
@@ -35,11 +38,17 @@ pub(super) async fn append(
 }
 
 /// Reads the events to append. `held` is their reserved room.
-async fn gather(max_size: usize, mut requests: Streaming<AppendReq>, held: &mut Held) -> Result<Intent, Status> {
+async fn gather(
+    rights: &Rights,
+    max_size: usize,
+    mut requests: Streaming<AppendReq>,
+    held: &mut Held,
+) -> Result<Intent, Status> {
     let Some(Content::Options(options)) = requests.message().await?.and_then(|request| request.content) else {
         return Err(refusal::missing("Options"));
     };
     let (stream, expected) = target(options)?;
+    rights.to(Action::Write, &stream).await?;
 
     let mut events = Vec::new();
     let mut size = 0;

@@ -24,6 +24,8 @@ use uuid::Uuid;
 
 use super::answers::Answers;
 use super::{convert, refusal};
+use crate::access::acl::Action;
+use crate::access::rights::Rights;
 use crate::change::{Change, Failure, Intent, Outcome, Proposed, Refusal};
 use crate::decision::Expected;
 use crate::intake::{Held, Intake};
@@ -36,12 +38,14 @@ const INCOMPLETE: usize = 256;
 pub(super) fn answers(
     writer: Writer,
     intake: Intake,
+    rights: Rights,
     max_size: usize,
     requests: Streaming<BatchAppendReq>,
 ) -> Answers<BatchAppendResp> {
     let session = Session {
         writer,
         intake,
+        rights,
         max_size,
         requests: Some(requests),
         incomplete: HashMap::new(),
@@ -53,6 +57,7 @@ pub(super) fn answers(
 struct Session {
     writer: Writer,
     intake: Intake,
+    rights: Rights,
     max_size: usize,
     /// `None` after the client's last request.
     requests: Option<Streaming<BatchAppendReq>>,
@@ -104,7 +109,11 @@ impl Session {
         };
         let id = convert::uuid(request.correlation_id.clone())?;
         let stream = request.options.as_ref().and_then(|options| options.stream_identifier.clone());
-        match self.gather(id, request) {
+        let permitted = match &stream {
+            Some(stream) => permitted(&self.rights.clone(), stream).await,
+            None => Ok(()),
+        };
+        match permitted.and_then(|()| self.gather(id, request)) {
             Ok(None) => Ok(None),
             Ok(Some(complete)) => {
                 self.enqueue(id, complete).await;
@@ -169,6 +178,16 @@ impl Session {
         };
         self.waiting.push(answer.boxed());
     }
+}
+
+/// Refuses an append to a stream that the caller may not write.
+async fn permitted(rights: &Rights, stream: &shared::StreamIdentifier) -> Result<(), rpc::Status> {
+    // A name that is no text is refused as such.
+    let Ok(name) = std::str::from_utf8(&stream.stream_name) else { return Ok(()) };
+    rights.to(Action::Write, name).await.map_err(|status| match status.code() {
+        Code::PermissionDenied => packed(Code::PermissionDenied, &shared::AccessDenied {}),
+        code => rpc::Status { message: status.message().into(), ..packed(code, &shared::Unknown {}) },
+    })
 }
 
 fn begin(intake: &Intake, options: Options) -> Result<Incomplete, rpc::Status> {

@@ -19,6 +19,8 @@ use super::answers::Answers;
 use super::convert::{self, IdForm};
 use super::persistent_settings::group_key;
 use super::refusal;
+use crate::access::acl;
+use crate::access::rights::Rights;
 use crate::persistent::Groups;
 use crate::persistent::consumer::{ConsumerId, ConsumerName};
 use crate::persistent::engine::{Command, Connected, Events, Handle};
@@ -28,6 +30,7 @@ use crate::persistent::settings::GroupKey;
 
 pub(super) async fn consume(
     groups: &Groups,
+    rights: &Rights,
     who: ConsumerName,
     mut requests: Streaming<ReadReq>,
 ) -> Result<Answers<ReadResp>, Status> {
@@ -43,6 +46,7 @@ pub(super) async fn consume(
         },
         stream_option,
     )?;
+    rights.to(acl::Action::Read, &key.source).await?;
     let ids = IdForm::from_wire(uuid_option.and_then(|option| option.content))?;
     let slots = usize::try_from(buffer_size).ok().filter(|slots| *slots > 0);
     let slots = slots.ok_or_else(|| refusal::invalid("BufferSize must be positive."))?;

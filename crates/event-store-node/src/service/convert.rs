@@ -20,7 +20,8 @@ use crate::storage::{Event, Resolved};
 
 /// Longer names would not fit into a key of the storage, and no client needs them.
 const MAX_NAME_BYTES: usize = 16 << 10;
-const ALL: &str = "$all";
+/// The name of the stream of all events.
+pub(super) const ALL: &str = "$all";
 
 /// The name of a stream to read.
 pub(super) fn stream_name(identifier: Option<StreamIdentifier>) -> Result<String, Status> {

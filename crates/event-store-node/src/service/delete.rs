@@ -6,11 +6,19 @@ use event_store_protocol::streams::{DeleteReq, DeleteResp};
 use tonic::Status;
 
 use super::{append, convert, refusal};
+use crate::access::acl::Action;
+use crate::access::rights::Rights;
 use crate::change::{Change, Intent, Refusal};
 use crate::writer::Writer;
 
-pub(super) async fn delete(writer: &Writer, request: DeleteReq, change: Change) -> Result<DeleteResp, Status> {
+pub(super) async fn delete(
+    writer: &Writer,
+    rights: &Rights,
+    request: DeleteReq,
+    change: Change,
+) -> Result<DeleteResp, Status> {
     let (stream, expected) = append::target(request.options.ok_or_else(|| refusal::missing("Options"))?)?;
+    rights.to(Action::Delete, &stream).await?;
     let intent = Intent { stream: stream.clone(), expected, change };
     let written = writer.change(intent).await.map_err(refusal::failed)?.map_err(|refused| match refused {
         Refusal::WrongExpectedRevision { current } => refusal::wrong_expected_version(&stream, expected, current),

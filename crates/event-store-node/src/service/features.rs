@@ -55,17 +55,34 @@ const PROJECTIONS: Service = (
     &[("statistics", &[]), ("enable", &[]), ("disable", &[]), ("state", &[]), ("result", &[])],
 );
 
+/// The service of a node with users.
+const USERS: Service = (
+    "event_store.client.users.users",
+    &[
+        ("create", &[]),
+        ("update", &[]),
+        ("delete", &[]),
+        ("disable", &[]),
+        ("enable", &[]),
+        ("details", &[]),
+        ("changepassword", &[]),
+        ("resetpassword", &[]),
+    ],
+);
+
 type Service = (&'static str, &'static [Method]);
 type Method = (&'static str, &'static [&'static str]);
 
 pub(crate) struct FeaturesService {
     pub(crate) projections: bool,
+    pub(crate) users: bool,
 }
 
 #[tonic::async_trait]
 impl ServerFeatures for FeaturesService {
     async fn get_supported_methods(&self, _: Request<Empty>) -> Result<Response<SupportedMethods>, Status> {
         let services = SERVICES.iter().chain(self.projections.then_some(&PROJECTIONS));
+        let services = services.chain(self.users.then_some(&USERS));
         let methods = services.flat_map(|(service, methods)| {
             methods.iter().map(|(method, features)| SupportedMethod {
                 method_name: (*method).into(),

@@ -18,9 +18,10 @@ mod persistent;
 mod persistent_settings;
 mod projections;
 mod read;
-pub(super) mod refusal;
+pub(crate) mod refusal;
 mod streams;
 mod subscribe;
+mod users;
 
 pub(super) use absent::answered;
 pub(super) use convert::{checked_name, checked_writable_name};
@@ -31,6 +32,7 @@ pub(super) use operations::OperationsService;
 pub(super) use persistent::PersistentService;
 pub(super) use projections::ProjectionsService;
 pub(super) use streams::StreamsService;
+pub(super) use users::UsersService;
 
 pub(super) use event_store_protocol::gossip::gossip_server::GossipServer;
 pub(super) use event_store_protocol::monitoring::monitoring_server::MonitoringServer;
@@ -39,3 +41,4 @@ pub(super) use event_store_protocol::persistent::persistent_subscriptions_server
 pub(super) use event_store_protocol::projections::projections_server::ProjectionsServer;
 pub(super) use event_store_protocol::server_features::server_features_server::ServerFeaturesServer;
 pub(super) use event_store_protocol::streams::streams_server::StreamsServer;
+pub(super) use event_store_protocol::users::users_server::UsersServer;

@@ -15,6 +15,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::answers::Answers;
 use super::persistent_settings::{changed, group_key, made};
 use super::{consume, convert, refusal};
+use crate::access::caller::Caller;
+use crate::access::rights::Rights;
 use crate::persistent::consumer::ConsumerName;
 use crate::persistent::engine::{Command, Description};
 use crate::persistent::measure::Measured;
@@ -65,7 +67,9 @@ impl PersistentSubscriptions for PersistentService {
         let from = request.remote_addr().map_or_else(String::new, |address| address.to_string());
         let name = request.metadata().get("connection-name").and_then(|name| name.to_str().ok());
         let name = name.map_or_else(String::new, |name| name.chars().take(MAX_CONNECTION_NAME).collect());
-        consume::consume(&self.groups, ConsumerName { from, name }, request.into_inner()).await.map(Response::new)
+        let rights = Rights::new(Caller::of(&request), self.reader.clone());
+        let who = ConsumerName { from, name };
+        consume::consume(&self.groups, &rights, who, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_info(&self, request: Request<GetInfoReq>) -> Result<Response<GetInfoResp>, Status> {

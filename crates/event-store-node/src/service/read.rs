@@ -21,6 +21,8 @@ use super::answers::{Answers, answers};
 use super::convert::{self, Form, IdForm};
 use super::refusal;
 use super::subscribe::{self, Checkpoints};
+use crate::access::acl::Action;
+use crate::access::rights::Rights;
 use crate::filter::{Filter, Pattern};
 use crate::reader::Reader;
 use crate::storage::{Direction, PageLimits, StreamPage};
@@ -28,7 +30,7 @@ use crate::storage::{Direction, PageLimits, StreamPage};
 /// How many events a filtered read examines between two checkpoints by default.
 const DEFAULT_WINDOW: u32 = 32;
 
-pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<ReadResp>, Status> {
+pub(super) async fn read(reader: &Reader, rights: &Rights, request: ReadReq) -> Result<Answers<ReadResp>, Status> {
     let options = request.options.ok_or_else(|| refusal::missing("Options"))?;
     let ids = IdForm::from_wire(options.uuid_option.and_then(|option| option.content))?;
     let form = Form { ids, follow_links: options.resolve_links };
@@ -39,6 +41,13 @@ pub(super) async fn read(reader: &Reader, request: ReadReq) -> Result<Answers<Re
     let compatibility = options.control_option.map_or(0, |option| option.compatibility);
     let Options { stream_option, count_option, filter_option, .. } = options;
     let filter = filter_option.ok_or_else(|| refusal::missing("FilterOption"))?;
+    match &stream_option {
+        Some(StreamOption::Stream(options)) => {
+            rights.to(Action::Read, &convert::stream_name(options.stream_identifier.clone())?).await?;
+        }
+        Some(StreamOption::All(_)) => rights.to(Action::Read, convert::ALL).await?,
+        None => {}
+    }
     let reader = reader.clone();
 
     match (stream_option, count_option, direction, filter) {

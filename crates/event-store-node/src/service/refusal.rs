@@ -71,7 +71,16 @@ pub(crate) fn late(what: &str) -> Status {
     Status::aborted(format!("Operation timed out: the rest of the {what} did not arrive"))
 }
 
-pub(super) fn access_denied() -> Status {
+pub(super) fn user_exists(login: &str) -> Status {
+    let details = [("login-name", login.into())];
+    named(Code::AlreadyExists, format!("User '{login}' already exists."), "user-conflict", &details)
+}
+
+pub(super) fn user_not_found(login: &str) -> Status {
+    named(Code::NotFound, format!("User '{login}' is not found."), "user-not-found", &[("login-name", login.into())])
+}
+
+pub(crate) fn access_denied() -> Status {
     named(Code::PermissionDenied, "Access Denied".into(), "access-denied", &[])
 }
 
