@@ -254,7 +254,7 @@ impl Secure {
             tls_certificate: Some(certificate),
             tls_key: Some(key),
             tls_client_ca,
-            ..Default::default()
+            ..ListenerFiles::default()
         };
         let (address, stop) = listening_with(&files, router(watch::Sender::default()), limits).await;
         Self { address, authority, folder, _stop: stop }

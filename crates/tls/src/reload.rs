@@ -64,7 +64,7 @@ impl<T, M: Fn(&[PemFile]) -> Result<T, FileFault>> Watched<M> {
     /// The value of the files, if they differ from what was seen before.
     fn changed(&mut self) -> Option<Result<T, FileFault>> {
         let read = read(&self.files);
-        let seen = read.as_ref().map(Clone::clone).map_err(ToString::to_string);
+        let seen = read.as_ref().cloned().map_err(ToString::to_string);
         if seen == self.seen {
             return None;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use event_store::{EventStore, Expected};
 use event_store_node::{Node, NodeHandle, NodeOptions};
+use eventstore::ReadStreamOptions;
 use tempfile::TempDir;
 use tls::file::PemFile;
 use tls::listener::ClientCertificates;
@@ -55,7 +56,7 @@ async fn clients_use_a_node_by_tls_as_they_use_it_without() {
     let (store, stream, new) = (EventStore::connect(&world.connection_string()).unwrap(), unique("order"), events(3));
     store.append(&stream, Expected::NoStream, new.clone()).await.unwrap();
     assert_eq!(ids(&store.read_stream(&stream, 0, 10).await.unwrap()), new_ids(&new));
-    let reading = raw(&world.connection_string()).read_stream(&*stream, &Default::default()).await.unwrap();
+    let reading = raw(&world.connection_string()).read_stream(stream.as_str(), &ReadStreamOptions::default()).await.unwrap();
     let read: Vec<_> = all_of(reading).await.unwrap().into_iter().map(|event| event.id).collect();
     assert_eq!(read, new_ids(&new), "another client");
 }

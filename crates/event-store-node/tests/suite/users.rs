@@ -7,7 +7,7 @@ use event_store_protocol::users::{
     DisableReq, DisableResp, ResetPasswordReq, ResetPasswordResp, change_password_req, create_req, delete_req,
     details_req, disable_req, reset_password_req,
 };
-use eventstore::{AppendToStreamOptions, PersistentSubscriptionOptions};
+use eventstore::{AppendToStreamOptions, DeleteStreamOptions, PersistentSubscriptionOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,7 +91,7 @@ async fn set_metadata(store: &EventStore, stream: &str, metadata: &Value) {
 async fn a_client_needs_a_user_and_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let node = node(&folder).await;
-    assert_eq!(store(&node, ADMIN).head().await.unwrap().is_some(), true, "the records of users are in the log");
+    assert!(store(&node, ADMIN).head().await.unwrap().is_some(), "the records of users are in the log");
     for (user, part) in [("", "requires a user"), ("admin:wrong", "does not accept"), ("eve:s3cret", "does not accept")]
     {
         let refused = timeout(LIMIT, store(&node, user).head()).await.expect("no answer in time").unwrap_err();
@@ -145,9 +145,9 @@ async fn a_list_in_the_metadata_of_a_stream_decides() {
     assert_eq!(bert.read_stream(&stream, 0, 10).await.unwrap().len(), 2, "by the group");
     assert!(bert.read_stream(&format!("$${stream}"), 0, 10).await.is_ok());
     assert!(matches!(anna.read_stream(&format!("$${stream}"), 0, 10).await, Err(ReadError::Refused(_))));
-    let deleted = raw(&string(&node, "anna:pass")).delete_stream(&*stream, &Default::default()).await.unwrap_err();
+    let deleted = raw(&string(&node, "anna:pass")).delete_stream(stream.as_str(), &DeleteStreamOptions::default()).await.unwrap_err();
     assert!(matches!(deleted, eventstore::Error::AccessDenied), "{deleted:?}");
-    raw(&string(&node, ADMIN)).delete_stream(&*stream, &Default::default()).await.unwrap();
+    raw(&string(&node, ADMIN)).delete_stream(stream.as_str(), &DeleteStreamOptions::default()).await.unwrap();
 
     let mut settings = event("update-default-acl");
     settings.data = json!({ "$userStreamAcl": { "$r": "anna", "$w": "anna" } }).to_string().into();
