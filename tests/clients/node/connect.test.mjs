@@ -8,7 +8,7 @@ import { KurrentDBClient, NO_STREAM } from "@kurrent/kurrentdb-client";
 import { all, events, ids, unique } from "./store.mjs";
 
 test("a client that has to discover the leader finds it", async (t) => {
-  const several = process.env.TENUTO_EVENTSTORE.replace(/(?<=:\/\/(?:[^@/]*@)?)([^/?@]+)/, "$1,$1");
+  const several = process.env.TENUTO_EVENTSTORE.replace(/(?<=:\/\/(?:[^@/]*@)?)([^/?@]+)(?=[/?]|$)/, "$1,$1");
   const client = KurrentDBClient.connectionString(several);
   t.after(() => client.dispose());
   const name = unique("connect");

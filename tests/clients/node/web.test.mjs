@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const { TENUTO_EVENTSTORE: address } = process.env;
-const [host] = address.replace(/^[a-z+]+:\/\//, "").split(/[?/,]/);
+const [host] = address.replace(/^[a-z+]+:\/\/(?:[^@/?]*@)?/, "").split(/[?/,]/);
 const base = `${/tls=false/i.test(address) ? "http" : "https"}://${host}`;
 
 test("a probe learns that the server lives", async () => {

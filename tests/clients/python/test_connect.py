@@ -15,7 +15,8 @@ class Connections(StoreTest):
 
     def test_a_client_that_has_to_discover_the_leader_finds_it(self):
         given = urlsplit(os.environ["TENUTO_EVENTSTORE"])
-        several = given._replace(netloc=f"{given.netloc},{given.netloc}")
+        host = given.netloc.rpartition("@")[2]
+        several = given._replace(netloc=f"{given.netloc},{host}")
         client = KurrentDBClient(several.geturl())
         self.addCleanup(client.close)
         stream = unique("connect")
