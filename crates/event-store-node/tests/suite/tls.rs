@@ -56,7 +56,8 @@ async fn clients_use_a_node_by_tls_as_they_use_it_without() {
     let (store, stream, new) = (EventStore::connect(&world.connection_string()).unwrap(), unique("order"), events(3));
     store.append(&stream, Expected::NoStream, new.clone()).await.unwrap();
     assert_eq!(ids(&store.read_stream(&stream, 0, 10).await.unwrap()), new_ids(&new));
-    let reading = raw(&world.connection_string()).read_stream(stream.as_str(), &ReadStreamOptions::default()).await.unwrap();
+    let reading =
+        raw(&world.connection_string()).read_stream(stream.as_str(), &ReadStreamOptions::default()).await.unwrap();
     let read: Vec<_> = all_of(reading).await.unwrap().into_iter().map(|event| event.id).collect();
     assert_eq!(read, new_ids(&new), "another client");
 }

@@ -145,7 +145,10 @@ async fn a_list_in_the_metadata_of_a_stream_decides() {
     assert_eq!(bert.read_stream(&stream, 0, 10).await.unwrap().len(), 2, "by the group");
     assert!(bert.read_stream(&format!("$${stream}"), 0, 10).await.is_ok());
     assert!(matches!(anna.read_stream(&format!("$${stream}"), 0, 10).await, Err(ReadError::Refused(_))));
-    let deleted = raw(&string(&node, "anna:pass")).delete_stream(stream.as_str(), &DeleteStreamOptions::default()).await.unwrap_err();
+    let deleted = raw(&string(&node, "anna:pass"))
+        .delete_stream(stream.as_str(), &DeleteStreamOptions::default())
+        .await
+        .unwrap_err();
     assert!(matches!(deleted, eventstore::Error::AccessDenied), "{deleted:?}");
     raw(&string(&node, ADMIN)).delete_stream(stream.as_str(), &DeleteStreamOptions::default()).await.unwrap();
 
