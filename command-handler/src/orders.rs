@@ -187,6 +187,9 @@ pub(crate) enum SaveError {
 pub(crate) struct Cause {
     /// The step whose start an answer belongs to.
     pub step: Option<(StepId, Direction)>,
+    /// The participant that sent the answer, if it is known: only the participant of the step's
+    /// action may answer it.
+    pub participant: Option<String>,
     /// For the first decision: W3C Trace Context.
     pub traceparent: Option<Arc<str>>,
     /// The person who requested it, and the reason, if a person did.
@@ -209,6 +212,11 @@ impl Cause {
     /// The cause of an operation is an operator.
     pub fn attributed_to(actor: &str, reason: &str) -> Self {
         Self::default().by(actor.to_owned(), Some(reason.to_owned()))
+    }
+
+    /// The same, sent by this participant.
+    pub fn from_participant(self, participant: String) -> Self {
+        Self { participant: Some(participant), ..self }
     }
 
     /// The same, on a person's account.

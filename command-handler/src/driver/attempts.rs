@@ -150,7 +150,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             })
     }
 
-    fn action(&self, step: &str, direction: Direction) -> Option<&ActionRef> {
+    pub(super) fn action(&self, step: &str, direction: Direction) -> Option<&ActionRef> {
         let step = self.workflow.step(step)?;
         match direction {
             Direction::Do => step.action.as_ref(),

@@ -1,6 +1,6 @@
 //! Why a driver cannot continue an order, and the error that the caller of a command receives.
 
-use domain::ids::OrderId;
+use domain::ids::{OrderId, StepId};
 use domain::order::{DecideError, Refusal, WorkflowRef};
 use event_store::AppendError;
 
@@ -24,6 +24,8 @@ pub(super) enum DriveError {
     Save(#[from] SaveError),
     #[error("there is no such order")]
     Unknown,
+    #[error("step {step:?} is not a request to participant {participant}")]
+    OtherParticipant { step: StepId, participant: String },
     #[error("workflow {0:?} of the order is not registered")]
     NoWorkflow(WorkflowRef),
     #[error("{0}")]
@@ -56,6 +58,9 @@ pub(super) fn command_error(id: &OrderId, error: &DriveError) -> CommandError {
     match error {
         DriveError::Unknown => CommandError::UnknownOrder(id.clone()),
         DriveError::Refused(refusal) => CommandError::Refused(refusal.clone()),
+        DriveError::OtherParticipant { step, participant } => {
+            CommandError::OtherParticipant { step: step.clone(), participant: participant.clone() }
+        }
         DriveError::Load(error) => CommandError::from(error),
         DriveError::Save(SaveError::Append(AppendError::StreamDeleted(_))) => CommandError::Incomplete(reason),
         DriveError::NoWorkflow(_) | DriveError::Inconsistent(_) | DriveError::Save(SaveError::Encode(_)) => {

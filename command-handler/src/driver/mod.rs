@@ -358,7 +358,11 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                 self.tick().await;
             }
             Message::Command(command, cause, answer) => {
-                let result = match self.decide_if_whole(&command, &cause).await {
+                let decided = match self.may_answer(&cause) {
+                    Ok(()) => self.decide_if_whole(&command, &cause).await,
+                    Err(other) => Err(other),
+                };
+                let result = match decided {
                     Ok(()) => Ok(Accepted {
                         order_id: self.id.clone(),
                         revision: self.order.revision,
@@ -370,6 +374,17 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                 let _ = answer.send(result);
             }
         }
+    }
+
+    /// Refuses an answer that a participant sends for another one, or for a person. If the workflow
+    /// does not have the step, the decision says so.
+    fn may_answer(&self, cause: &Cause) -> Result<(), DriveError> {
+        let (Some(participant), Some((step, direction))) = (&cause.participant, &cause.step) else { return Ok(()) };
+        let asked = self.action(step, *direction).map(|action| &action.participant);
+        if asked == Some(participant) || self.workflow.step(step).is_none() {
+            return Ok(());
+        }
+        Err(DriveError::OtherParticipant { step: step.clone(), participant: participant.clone() })
     }
 
     /// Does the due work, or leaves it to the to-do list.

@@ -41,6 +41,11 @@ fn written(reply: &Reply, request: Uuid) -> RecordedEvent {
     recorded(message.id, message.event_type, message.data, message.metadata)
 }
 
+/// The same reply in the stream of another participant.
+fn in_stream_of(participant: &str, reply: RecordedEvent) -> RecordedEvent {
+    RecordedEvent { stream: format!("replies-{participant}"), ..reply }
+}
+
 fn answer(order: &str, step: &str, outcome: Option<&str>) -> RecordedEvent {
     let answered = ActionAnswered {
         order_id: id(order),
@@ -50,6 +55,12 @@ fn answer(order: &str, step: &str, outcome: Option<&str>) -> RecordedEvent {
         data: json!({ "tracking": "T-1" }),
     };
     written(&Reply::Answered(answered), request_id(&id(order), step, Direction::Do, 1))
+}
+
+/// A later "no" to the request to ship.
+fn refusal(error: &str) -> Reply {
+    let (order_id, step, direction) = (id("1"), "ship".to_owned(), Direction::Do);
+    Reply::Refused(ActionRefused { order_id, step, direction, error: error.to_owned(), misconfigured: false })
 }
 
 fn by_hand(data: &Value) -> RecordedEvent {
@@ -81,14 +92,7 @@ fn a_reply_is_taken_once_and_one_that_contradicts_it_is_set_aside() {
         assert_eq!(world.count(&id("1"), "OrderCompleted"), 1);
         assert_eq!(world.state(&id("1")).steps["ship"].answer_keys().len(), 2);
         taker.take(&answer("1", "ship", Some("out_of_stock"))).await;
-        let refused = ActionRefused {
-            misconfigured: false,
-            order_id: id("1"),
-            step: "ship".to_owned(),
-            direction: Direction::Do,
-            error: "no van".to_owned(),
-        };
-        taker.take(&written(&Reply::Refused(refused), request_id(&id("1"), "ship", Direction::Do, 1))).await;
+        taker.take(&written(&refusal("no van"), request_id(&id("1"), "ship", Direction::Do, 1))).await;
         taker.take(&answer("1", "thank", Some("shipped"))).await;
         assert_eq!(tally.now(), Taken { recorded: 3, dropped: 0, parked: 3 });
         let reasons = parked(world);
@@ -104,7 +108,7 @@ fn a_reply_without_the_outcome_that_its_step_requires_has_the_order_held_as_over
         let instance = world.instance();
         world.begin(&instance, order("w")).await;
         let (taker, tally) = taker(world, &instance);
-        let unnamed = answer("1", "go", None);
+        let unnamed = in_stream_of("p", answer("1", "go", None));
         taker.take(&unnamed).await;
         taker.take(&unnamed).await;
         world.settle().await;
@@ -113,9 +117,49 @@ fn a_reply_without_the_outcome_that_its_step_requires_has_the_order_held_as_over
         assert!(state.stuck_reason().unwrap().contains("without an outcome, which the step requires"));
         assert_eq!(tally.now(), Taken { recorded: 2, dropped: 0, parked: 0 });
         // The outcome after all settles it.
-        taker.take(&answer("1", "go", Some("gone"))).await;
+        taker.take(&in_stream_of("p", answer("1", "go", Some("gone")))).await;
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), State::Completed);
+    });
+}
+
+#[test]
+fn a_participant_answers_only_its_own_requests() {
+    simulate(async |world| {
+        let instance = world.instance();
+        world.begin(&instance, fulfilment()).await;
+        let (taker, tally) = taker(world, &instance);
+        let shipped = || answer("1", "ship", Some("shipped"));
+        let refusal = written(&refusal("no van"), request_id(&id("1"), "ship", Direction::Do, 1));
+        for reply in
+            [in_stream_of("payments", shipped()), in_stream_of("payments", refusal), in_stream_of("", shipped())]
+        {
+            taker.take(&reply).await;
+        }
+        world.settle().await;
+        assert_eq!(tally.now(), Taken { recorded: 0, dropped: 0, parked: 3 });
+        let reasons = parked(world);
+        assert!(
+            reasons[..2].iter().all(|reason| reason.contains("not a request to participant payments")),
+            "{reasons:?}"
+        );
+        taker.take(&shipped()).await;
+        world.settle().await;
+        assert_eq!(world.count(&id("1"), "OrderCompleted"), 1);
+    });
+}
+
+#[test]
+fn a_participant_does_not_answer_for_a_person() {
+    simulate(async |world| {
+        let person = "go: { await: release, timeout: 1h, on-timeout: done, outcomes: [done] }";
+        world.register_steps(&format!("steps:\n  {person}\n  on: {{ after: [go], call: p.on }}"));
+        let instance = world.instance();
+        world.begin(&instance, order("w")).await;
+        let (taker, tally) = taker(world, &instance);
+        taker.take(&in_stream_of("p", answer("1", "go", Some("done")))).await;
+        assert_eq!(tally.now(), Taken { recorded: 0, dropped: 0, parked: 1 });
+        world.pass(std::time::Duration::from_hours(2)).await;
     });
 }
 
@@ -125,14 +169,7 @@ fn a_later_no_undoes_the_order() {
         let instance = world.instance();
         world.begin(&instance, fulfilment()).await;
         let (taker, tally) = taker(world, &instance);
-        let refused = ActionRefused {
-            misconfigured: false,
-            order_id: id("1"),
-            step: "ship".to_owned(),
-            direction: Direction::Do,
-            error: "no\nvan".to_owned(),
-        };
-        let refusal = Reply::Refused(refused);
+        let refusal = refusal("no\nvan");
         // Of some other request than the one that is under way.
         taker.take(&written(&refusal, request_id(&id("1"), "ship", Direction::Do, 2))).await;
         world.settle().await;

@@ -14,6 +14,7 @@ use crate::orchestrator::CommandError;
 pub(super) fn problem(error: CommandError, at: &str) -> Problem {
     match error {
         CommandError::UnknownOrder(_) => Problem::not_found(error.to_string()),
+        CommandError::OtherParticipant { .. } => Problem::new(StatusCode::FORBIDDEN, error.to_string()),
         CommandError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
         CommandError::Foreign(_) => Problem::conflict(error.to_string()),
         CommandError::Overloaded => Problem::later(error.to_string()),

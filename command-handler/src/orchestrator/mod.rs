@@ -234,9 +234,25 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.command(order_id, Command::Signal(signal), cause).await
     }
 
-    /// Records a participant's later refusal.
-    pub async fn refuse(&self, order_id: OrderId, refusal: LateRefusal) -> Result<Accepted, CommandError> {
-        let cause = Cause::answer_to(&refusal.step, refusal.direction);
+    /// Records a later answer of this participant, if the step's action is one of it.
+    pub async fn signal_from(
+        &self,
+        participant: String,
+        order_id: OrderId,
+        signal: Signal,
+    ) -> Result<Accepted, CommandError> {
+        let cause = Cause::answer_to(&signal.step, signal.direction).from_participant(participant);
+        self.command(order_id, Command::Signal(signal), cause).await
+    }
+
+    /// Records a later refusal of this participant, if the step's action is one of it.
+    pub async fn refuse_from(
+        &self,
+        participant: String,
+        order_id: OrderId,
+        refusal: LateRefusal,
+    ) -> Result<Accepted, CommandError> {
+        let cause = Cause::answer_to(&refusal.step, refusal.direction).from_participant(participant);
         self.command(order_id, Command::Refuse(refusal), cause).await
     }
 

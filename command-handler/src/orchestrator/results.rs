@@ -83,6 +83,14 @@ pub enum CommandError {
     /// The decider refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A participant answers for another one, or for a person.
+    #[error("step {step:?} is not a request to participant {participant}, which cannot answer it")]
+    OtherParticipant {
+        /// The step.
+        step: String,
+        /// The participant that answered.
+        participant: String,
+    },
     /// The instance is at its limit of drivers.
     #[error("too many orders are being driven")]
     Overloaded,
@@ -108,7 +116,11 @@ impl CommandError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Overloaded | Self::Failed(_) | Self::Broken(_) => true,
-            Self::UnknownOrder(_) | Self::Refused(_) | Self::Incomplete(_) | Self::Foreign(_) => false,
+            Self::UnknownOrder(_)
+            | Self::Refused(_)
+            | Self::OtherParticipant { .. }
+            | Self::Incomplete(_)
+            | Self::Foreign(_) => false,
         }
     }
 }

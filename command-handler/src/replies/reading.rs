@@ -1,7 +1,7 @@
 //! What a reply says, if it can be read, and if an order's history can keep it.
 
 use domain::order::{LateRefusal, Now, Signal};
-use domain::wire::participants::{Reply, decode_reply};
+use domain::wire::participants::{REPLY_STREAM_PREFIX, Reply, decode_reply};
 use event_store::RecordedEvent;
 use uuid::Uuid;
 
@@ -12,6 +12,8 @@ use crate::participants::shortened;
 #[derive(Debug, Clone)]
 pub(super) struct Received {
     reply: Reply,
+    /// The participant whose stream has it.
+    participant: String,
     /// Its own id.
     id: Uuid,
     /// The request that it answers, if it says so.
@@ -42,7 +44,8 @@ pub(super) fn received(event: &RecordedEvent) -> Result<Received, String> {
             return Err(format!("its data {fault}"));
         }
     }
-    Ok(Received { reply, id: event.id, request: metadata.causation_id })
+    let participant = event.stream.strip_prefix(REPLY_STREAM_PREFIX).unwrap_or_default().to_owned();
+    Ok(Received { reply, participant, id: event.id, request: metadata.causation_id })
 }
 
 impl Received {
@@ -67,6 +70,11 @@ impl Received {
                 now,
             }),
         }
+    }
+
+    /// The participant whose stream has the reply.
+    pub fn participant(&self) -> &str {
+        &self.participant
     }
 
     /// The reply itself.

@@ -74,6 +74,7 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
                 Err(CommandError::Refused(refusal)) => return refused(&refusal),
                 Err(
                     error @ (CommandError::UnknownOrder(_)
+                    | CommandError::OtherParticipant { .. }
                     | CommandError::Broken(_)
                     | CommandError::Incomplete(_)
                     | CommandError::Foreign(_)),
@@ -89,10 +90,10 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
     }
 
     async fn hand_over(&self, received: &Received) -> Result<(), CommandError> {
-        let order = received.reply().order_id().clone();
+        let (order, participant) = (received.reply().order_id().clone(), received.participant().to_owned());
         let accepted = match received.told(self.orchestrator.clock().now()) {
-            Told::Answer(signal) => self.orchestrator.signal(order, signal).await,
-            Told::Refusal(refusal) => self.orchestrator.refuse(order, refusal).await,
+            Told::Answer(signal) => self.orchestrator.signal_from(participant, order, signal).await,
+            Told::Refusal(refusal) => self.orchestrator.refuse_from(participant, order, refusal).await,
         };
         accepted.map(drop)
     }

@@ -18,6 +18,8 @@ use crate::orchestrator::{Accepted, CommandError};
 /// One later answer.
 #[derive(Debug, Clone)]
 pub struct Letter {
+    /// The participant; none: a person.
+    pub from: Option<String>,
     pub order_id: OrderId,
     pub step: StepId,
     /// Whether it answers the step, or its undo.
@@ -71,7 +73,7 @@ async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
                 simulation.tell(format_args!("the letter {} is refused: {refusal}", letter.key));
                 return;
             }
-            Ok(Ok(Some(Err(error @ CommandError::UnknownOrder(_))))) => {
+            Ok(Ok(Some(Err(error @ (CommandError::UnknownOrder(_) | CommandError::OtherParticipant { .. }))))) => {
                 return simulation.wrong("no_answer_without_a_record", format!("{letter:?}: {error}"));
             }
             // No instance received it, or had time for it: once more, later.
@@ -83,15 +85,18 @@ async fn deliver(simulation: Simulation, members: Members, letter: Letter) {
 
 async fn hand_over(members: Members, letter: Letter) -> Option<Result<Accepted, CommandError>> {
     let member = members.any()?;
-    let Letter { order_id, step, direction, outcome, data, key } = letter;
+    let Letter { from, order_id, step, direction, outcome, data, key } = letter;
     let now = member.clock().now();
     if let Some(outcome) = outcome {
         let signal = Signal { step, direction, outcome: Some(outcome), data, key: Some(key), now };
-        return Some(member.signal(order_id, signal).await);
+        return Some(match from {
+            Some(participant) => member.signal_from(participant, order_id, signal).await,
+            None => member.signal(order_id, signal).await,
+        });
     }
     let error = REFUSED_LATER.to_owned();
     let refusal = LateRefusal { step, direction, error, request: None, key: Some(key), misconfigured: false, now };
-    Some(member.refuse(order_id, refusal).await)
+    Some(member.refuse_from(from.unwrap_or_default(), order_id, refusal).await)
 }
 
 fn note_taken(simulation: &Simulation, letter: &Letter, accepted: &Accepted) {

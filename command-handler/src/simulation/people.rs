@@ -96,6 +96,7 @@ fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: 
     let Some(known) = simulation.record(|record| record.step(order_id, step)) else { return };
     let outcome = if known.outcomes.is_empty() { "done" } else { simulation.dice.pick(&known.outcomes) };
     let letter = Letter {
+        from: None,
         order_id: order_id.clone(),
         step: step.clone(),
         direction: Direction::Do,

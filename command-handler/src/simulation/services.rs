@@ -198,6 +198,7 @@ impl Services {
             self.acts(ask);
         }
         let letter = |(number, outcome): (usize, &Option<String>)| Letter {
+            from: Some(ask.participant.clone()),
             order_id: ask.order_id.clone(),
             step: step.id.clone(),
             direction: ask.attempt.direction,
@@ -309,6 +310,7 @@ impl Services {
             return;
         }
         let letter = Letter {
+            from: Some(ask.participant),
             order_id: ask.order_id,
             step: step.id,
             direction: Direction::Undo,
