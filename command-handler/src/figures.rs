@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::Production;
+use crate::callbacks::Callbacks;
 use crate::participants::{CIRCUIT_STATES, Circuit};
 
 /// How long Postgres has to count: an outage must not hold up the other figures.
@@ -63,8 +64,18 @@ impl Collector for HandlerFigures {
         ConstGauge::new(held).encode(encoder.encode_descriptor("held_steps", meaning, None, MetricType::Gauge)?)?;
         let meaning = "Orders that this instance completed without the result that their workflow describes";
         let counter = encoder.encode_descriptor("failed_results", meaning, None, MetricType::Counter)?;
-        ConstCounter::new(orchestrator.failed_results()).encode(counter)
+        ConstCounter::new(orchestrator.failed_results()).encode(counter)?;
+        encode_rejected_tokens(&mut encoder, orchestrator.participants().http().callbacks())
     }
+}
+
+fn encode_rejected_tokens(encoder: &mut DescriptorEncoder, callbacks: Option<&Callbacks>) -> Result<(), Error> {
+    let meaning = "Later answers that this instance refused, because the token of their callback was wrong";
+    let mut family = encoder.encode_descriptor("rejected_callback_tokens", meaning, None, MetricType::Counter)?;
+    for (reason, count) in callbacks.into_iter().flat_map(Callbacks::rejections) {
+        ConstCounter::new(count).encode(family.encode_family(&[("reason", reason)])?)?;
+    }
+    Ok(())
 }
 
 /// A series for each state, 1 for the one in which a circuit is. An empty action stands for the

@@ -18,6 +18,7 @@ mod answer;
 #[cfg(test)]
 mod answer_shapes;
 mod batches;
+mod callbacks;
 mod clock;
 mod deciding;
 mod driver;
@@ -45,6 +46,7 @@ mod todo;
 mod workflows;
 
 pub use admission::{Admission, AdmissionBounds, watch_bounds};
+pub use callbacks::{CallbackSecretsError, Callbacks, rotate_callback_secrets};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
 pub use figures::HandlerFigures;
@@ -55,7 +57,7 @@ pub use log::{Log, streams};
 pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
 pub use participants::{
     ActionRequest, AllParticipants, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress,
-    Participants, ServiceState, Settings,
+    Participants, RequestSigning, ServiceState, Settings,
 };
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use selection::Selection;

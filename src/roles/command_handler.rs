@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use command_handler::{
-    Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
-    Production, RegisterError, ReplyReaderOptions, Settings, SystemClock, TodoOptions, Usage,
+    Admission, AdmissionBounds, AllParticipants, Callbacks, HttpParticipants, KeyTable, Orchestrator,
+    OrchestratorOptions, Production, RegisterError, ReplyReaderOptions, RequestSigning, Settings, SystemClock,
+    TodoOptions, Usage,
 };
 use domain::order::WorkflowRef;
 use domain::workflow::address;
@@ -26,6 +27,7 @@ use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_in_time, adopt_verified};
+use signing::{CallbackSecretsOption, ParticipantSecretsOption};
 use supervisor::{Supervisor, TaskEnded};
 
 /// The time limit for running attempts when the process stops.
@@ -96,6 +98,10 @@ pub(crate) struct Driving {
     lease_seconds: u64,
     #[command(flatten)]
     participants: ParticipantFiles,
+    #[command(flatten)]
+    callback_secrets: CallbackSecretsOption,
+    #[command(flatten)]
+    pub participant_secrets: ParticipantSecretsOption,
 }
 
 impl Driving {
@@ -196,8 +202,11 @@ impl Handler {
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let http =
-            HttpParticipants::with_tls(Settings(urls), &public_url, driving.max_calls, &driving.participants.load()?)?;
+        let callbacks = Callbacks::start(pool, driving.callback_secrets.file()).await?;
+        let signing =
+            RequestSigning { callbacks: Some(callbacks.clone()), secrets: driving.participant_secrets.file() };
+        let files = driving.participants.load()?;
+        let http = HttpParticipants::with_tls(Settings(urls), &public_url, driving.max_calls, &files)?.signing(signing);
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));
         let options = OrchestratorOptions { max_active: driving.max_active_orders, ..OrchestratorOptions::default() };
@@ -246,6 +255,10 @@ impl Handler {
                 let (orchestrator, admission, pool) = (orchestrator.clone(), admission.clone(), pool.clone());
                 command_handler::watch_bounds(orchestrator, admission, bounds, pool, stop.clone())
             }
+        });
+        tasks.keep_running("the watch over the secrets of callbacks", {
+            let stop = stop_feeding.clone();
+            move || callbacks.clone().watch(stop.clone())
         });
         tasks.keep_running("the watch over participants' addresses", {
             let (orchestrator, pool, unreachable) = (orchestrator.clone(), pool.clone(), alarms.unreachable.clone());

@@ -101,6 +101,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         let step = self.workflow.step(&attempt.step)?;
         let action = self.action(&attempt.step, attempt.direction)?;
         let cause = self.order.start_of(&attempt.step, attempt.direction);
+        let time_to_answer = step.time_to_answer(attempt.direction);
         if self.order.unreadable.is_some() {
             let (input, placeholders) =
                 PersonalData::without_personal_data(&attempt.input, attempt.placeholders.as_ref());
@@ -114,6 +115,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             reach: self.workflow.participants.get(&action.participant)?.clone(),
             action: action.action.clone(),
             give_up_on: step.retry.give_up_on.clone(),
+            time_to_answer,
             cause,
             traceparent: self.order.traceparent.as_deref().map(str::to_owned),
         })

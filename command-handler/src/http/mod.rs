@@ -1,5 +1,6 @@
 //! The command endpoint.
 
+mod answerer;
 #[cfg(test)]
 mod away_tests;
 mod batch;

@@ -7,10 +7,12 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
 use domain::order::request::Violation;
-use domain::order::{Direction, Refusal, Signal, State as OrderState};
+use domain::order::{Refusal, Signal, State as OrderState};
 use http_problem::Problem;
 use serde_json::{Value, json};
+use signing::callback::Rejected;
 
+use super::answerer::{AnswerQuery, may_answer, refused};
 use super::endpoint::Handle;
 use super::fields::Fields;
 use super::in_time::in_time;
@@ -35,14 +37,21 @@ pub(super) async fn handle<L: Log, C: Clock>(
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let (order_id, (_, step)) = named(path, |(id, _)| id.as_str())?;
-    let direction = direction(query.as_deref())?;
+    let query = AnswerQuery::read(query.as_deref())?;
+    let orchestrator = &endpoint.orchestrator;
+    let callbacks = orchestrator.participants().http().callbacks();
+    let still_waits = in_time(async {
+        let waits = orchestrator.waits_for(&order_id, &step, query.direction).await;
+        waits.map_err(|error| problem(error, ""))
+    });
+    may_answer(callbacks, (&order_id, &step), &query, orchestrator.clock().now().at, still_waits).await?;
     let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request).await?;
-    let now = endpoint.orchestrator.clock().now();
-    let signal = Signal { step, direction, outcome: Some(outcome), data, key, now };
+    let now = orchestrator.clock().now();
+    let signal = Signal { step, direction: query.direction, outcome: Some(outcome), data, key, now };
     let recorded = async {
         let answered = match signature {
-            None => endpoint.orchestrator.signal(order_id, signal).await,
-            Some((actor, reason)) => endpoint.orchestrator.signal_by(order_id, signal, actor, reason).await,
+            None => orchestrator.signal(order_id, signal).await,
+            Some((actor, reason)) => orchestrator.signal_by(order_id, signal, actor, reason).await,
         };
         answered.map_err(|error| problem(error, pointer))
     };
@@ -63,18 +72,6 @@ async fn received(request: Request<Body>) -> Result<Received, Problem> {
     let Envelope { answer, pointer, key } = unwrapped(&headers, value)?;
     let key = idempotency_key::read(&headers)?.or(key);
     Ok(Received { answer: checked(answer, pointer)?, key, pointer })
-}
-
-/// Whether the answer is for an action, or for its undo.
-fn direction(query: Option<&str>) -> Result<Direction, Problem> {
-    match query.unwrap_or_default() {
-        "" | "direction=do" => Ok(Direction::Do),
-        "direction=undo" => Ok(Direction::Undo),
-        other => Err(Problem::at(
-            "",
-            format!("the query is {other:?}; allowed are direction=do and direction=undo, or none"),
-        )),
-    }
 }
 
 /// An answer, and its envelope.
@@ -194,6 +191,14 @@ pub(super) fn described() -> Operation {
             "schema": { "enum": ["do", "undo"], "default": "do" },
             "example": "do",
         }))
+        .parameter(json!({
+            "name": "token",
+            "in": "query",
+            "description": "The token of the callback. The `Tenuto-Callback` of a request has it: it lets its bearer answer \
+                            that request, until 30 days after the deadline. Without authentication, an answer without a \
+                            token is accepted as well.",
+            "schema": { "type": "string", "maxLength": 200 },
+        }))
         .parameter(parameter_ref("IdempotencyKey"))
         .parameter(event_header(
             "ce-specversion",
@@ -222,6 +227,11 @@ pub(super) fn described() -> Operation {
             "Receipt",
             &example::receipt(13, 16),
         )
+        .refusal("The token is wrong. Nothing of the order was read.", [
+            ("expired", refused(Rejected::Expired)),
+            ("forged", refused(Rejected::Forged)),
+            ("malformed", refused(Rejected::Malformed)),
+        ])
         .refusal("The order, or the step in its workflow, does not exist.", [
             ("order", example::no_such_order()),
             ("step", example::no_such_step()),

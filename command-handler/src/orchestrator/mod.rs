@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::OrderId;
-use domain::order::{Command, DecideError, LateRefusal, NewOrder, Operate, Place, Refusal, Signal};
+use domain::order::{Command, DecideError, Direction, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, Stage};
 use domain::workflow::Workflow;
 use event_store::{AppendError, Position};
 use tokio::sync::mpsc::{self, Sender};
@@ -212,6 +212,24 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             Ok(Some(LoadedOrder { unreadable: Some(why), .. })) => Ok(Claim::Unreadable(why.to_string())),
             Ok(Some(order)) => Ok(Claim::Readable(order.state.placed.personal.clone())),
             Ok(None) => Err(CommandError::UnknownOrder(order_id.clone())),
+            Err(error) => Err(CommandError::from(&error)),
+        }
+    }
+
+    /// Whether a step waits for the answer to its last request.
+    pub(crate) async fn waits_for(
+        &self,
+        order_id: &OrderId,
+        step: &str,
+        direction: Direction,
+    ) -> Result<bool, CommandError> {
+        match self.0.orders.load(order_id).await {
+            Ok(Some(order)) => {
+                let stage = order.state.steps.get(step).map(|step| step.stage);
+                let waits = |stage| matches!(stage, Stage::Awaiting { direction: of, .. } | Stage::InFlight { direction: of, .. } if of == direction);
+                Ok(stage.is_some_and(waits))
+            }
+            Ok(None) => Ok(false),
             Err(error) => Err(CommandError::from(&error)),
         }
     }

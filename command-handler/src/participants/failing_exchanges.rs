@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use domain::ids::OrderId;
@@ -227,7 +228,7 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<bool> {
 }
 
 /// An attempt at the participant at `url`, whose exchange may take two seconds.
-pub(super) fn ask(url: &str, number: u32) -> ActionRequest {
+pub(crate) fn ask(url: &str, number: u32) -> ActionRequest {
     let now = Utc::now();
     let attempt = Attempt {
         step: "a".to_owned(),
@@ -250,6 +251,7 @@ pub(super) fn ask(url: &str, number: u32) -> ActionRequest {
         reach: Participant::Http { url: url.to_owned() },
         action: "a".to_owned(),
         give_up_on: Vec::new(),
+        time_to_answer: Duration::ZERO,
         cause: None,
         traceparent: None,
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::Utc;
 use domain::ids::OrderId;
 use domain::order::{Direction, Reply};
@@ -17,7 +18,8 @@ use tokio::time::Instant;
 use super::bulkhead::{Admitted, Circuit, ServiceState, Services};
 use super::connections::{WatchConnections, is_closed, watched};
 use super::said::{Said, said};
-use super::{ActionRequest, NoAddress, NotSent, Participants, Settings, shortened};
+use super::{ActionRequest, NoAddress, NotSent, Participants, RequestSigning, Settings, shortened};
+use crate::callbacks::Callbacks;
 
 /// The largest answer that is read, in bytes: what it carries ends up in the order's history.
 const LARGEST_ANSWER: usize = 256 * 1024;
@@ -30,6 +32,7 @@ pub struct HttpParticipants {
     fresh: reqwest::Client,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
+    signing: RequestSigning,
     services: Services,
 }
 
@@ -55,7 +58,19 @@ impl HttpParticipants {
         let client = builder()?.connector_layer(WatchConnections).build()?;
         let fresh = builder()?.pool_max_idle_per_host(0).build()?;
         let callback_base = callback_base.trim_end_matches('/').to_owned();
-        Ok(Self { client, fresh, callback_base, services: Services::new(settings, max_calls) })
+        let signing = RequestSigning::default();
+        Ok(Self { client, fresh, callback_base, signing, services: Services::new(settings, max_calls) })
+    }
+
+    /// Signs requests, and gives their callbacks tokens.
+    #[must_use]
+    pub fn signing(self, signing: RequestSigning) -> Self {
+        Self { signing, ..self }
+    }
+
+    /// The tokens of callbacks, if callbacks have any.
+    pub(crate) fn callbacks(&self) -> Option<&Callbacks> {
+        self.signing.callbacks.as_ref()
     }
 
     async fn exchange(&self, ask: &ActionRequest, admitted: Admitted) -> Result<Reply, String> {
@@ -90,10 +105,11 @@ impl HttpParticipants {
     /// participant act once. Since it may have acted on the first, its "no" to the second is not
     /// taken for its last word: the next attempt is, and whatever was done is undone.
     async fn answer(&self, target: &Url, ask: &ActionRequest) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
-        let (sent, is_kept) = watched(self.request(&self.client, target, ask).send()).await;
+        let body = Bytes::from(body_of(ask)?);
+        let (sent, is_kept) = watched(self.request(&self.client, target, ask, body.clone()).send()).await;
         match sent {
             Err(error) if is_kept && is_closed(&error) => {
-                let again = self.request(&self.fresh, target, ask).send().await;
+                let again = self.request(&self.fresh, target, ask, body).send().await;
                 let (status, reply) = reply(again, ask, true).await?;
                 Ok((status, of_a_request_sent_twice(reply)))
             }
@@ -101,22 +117,27 @@ impl HttpParticipants {
         }
     }
 
-    /// The request of an attempt, with the time that is left of it.
-    fn request(&self, client: &reqwest::Client, target: &Url, ask: &ActionRequest) -> RequestBuilder {
+    /// The request of an attempt, with the time that is left of it. The signature covers exactly
+    /// the bytes of the body.
+    fn request(&self, client: &reqwest::Client, target: &Url, ask: &ActionRequest, body: Bytes) -> RequestBuilder {
+        let (now, key) = (Utc::now(), ask.idempotency_key());
         let mut request = client
             .post(target.clone())
-            .timeout(ask.attempt.time_left(Utc::now()))
-            .header("Idempotency-Key", format!("\"{}\"", ask.idempotency_key()))
+            .timeout(ask.attempt.time_left(now))
+            .header("Idempotency-Key", format!("\"{key}\""))
             .header("Tenuto-Attempt", ask.attempt.number)
-            .header("Tenuto-Callback", callback(&self.callback_base, ask))
-            .json(&Told { order_id: &ask.order_id, step: &ask.attempt.step, action: &ask.action, input: &ask.input() });
+            .header("Tenuto-Callback", callback(&self.callback_base, ask, self.callbacks()))
+            .header(CONTENT_TYPE, "application/json");
+        for (name, value) in self.signing.headers(&ask.participant, &key, now, &body) {
+            request = request.header(name, value);
+        }
         if let Some(undone) = ask.undone_key() {
             request = request.header("Tenuto-Undoes", format!("\"{undone}\""));
         }
         if let Some(traceparent) = &ask.traceparent {
             request = request.header("traceparent", traceparent);
         }
-        request
+        request.body(body)
     }
 
     /// The participants of a definition that could not be asked here. They are not listed with the
@@ -198,6 +219,12 @@ fn address_faults(workflow: &Workflow, fault: impl Fn(&str, &str) -> Option<Addr
     workflow.participants.iter().filter_map(faulty).collect()
 }
 
+fn body_of(ask: &ActionRequest) -> Result<Vec<u8>, NoAnswer> {
+    let told = Told { order_id: &ask.order_id, step: &ask.attempt.step, action: &ask.action, input: &ask.input() };
+    let unwritten = |error| NoAnswer { error: format!("the request cannot be written: {error}"), timed_out: false };
+    serde_json::to_vec(&told).map_err(unwritten)
+}
+
 /// The status of an answer, if one came, and what it says.
 async fn reply(
     sent: Result<Response, reqwest::Error>,
@@ -242,12 +269,12 @@ fn of_a_request_sent_twice(reply: Reply) -> Reply {
 }
 
 /// The URL for a later answer. That of an undo differs from that of the step.
-fn callback(base: &str, ask: &ActionRequest) -> String {
-    let direction = match ask.attempt.direction {
-        Direction::Do => "",
-        Direction::Undo => "?direction=undo",
-    };
-    format!("{base}/orders/{}/steps/{}/outcome{direction}", ask.order_id, ask.attempt.step)
+fn callback(base: &str, ask: &ActionRequest, callbacks: Option<&Callbacks>) -> String {
+    let direction = (ask.attempt.direction == Direction::Undo).then(|| "direction=undo".to_owned());
+    let token = callbacks.map(|callbacks| format!("token={}", callbacks.token(ask)));
+    let query: Vec<String> = direction.into_iter().chain(token).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{base}/orders/{}/steps/{}/outcome{mark}{}", ask.order_id, ask.attempt.step, query.join("&"))
 }
 
 /// As much of a body as is read, and why it broke off, if it did.

@@ -11,12 +11,15 @@ mod events;
 #[cfg(test)]
 mod expired_key_tests;
 #[cfg(test)]
-mod failing_exchanges;
+pub(crate) mod failing_exchanges;
 mod http;
 pub(crate) mod meaning;
 mod request;
 mod said;
 mod settings;
+mod signing;
+#[cfg(test)]
+mod signing_tests;
 #[cfg(test)]
 mod silent_tests;
 
@@ -31,6 +34,7 @@ pub(crate) use events::event;
 pub use http::HttpParticipants;
 pub use request::{ActionRequest, NoAddress, NotSent, Participants};
 pub use settings::Settings;
+pub use signing::RequestSigning;
 
 use crate::log::Log;
 

@@ -87,6 +87,8 @@ pub struct ActionRequest {
     pub action: String,
     /// The answers that are final, whatever their status says.
     pub give_up_on: Vec<Final>,
+    /// How long a later answer may take.
+    pub time_to_answer: Duration,
     /// The event that started the attempt.
     pub cause: Option<Uuid>,
     /// W3C Trace Context, if the order came with one.

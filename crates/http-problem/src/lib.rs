@@ -18,10 +18,14 @@ pub const TYPE: &str = "about:blank";
 /// After how many seconds a client sends the same request again.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// How a caller authenticates.
+const CHALLENGE: &str = "Bearer";
+
 /// The longest path in an answer, in characters.
 const MAX_PATH: usize = 200;
 
-/// An error answer. Its `status` is the HTTP status. A 503 has `Retry-After`.
+/// An error answer. Its `status` is the HTTP status. A 503 has `Retry-After`, and a 401 has
+/// `WWW-Authenticate`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -64,6 +68,11 @@ impl Problem {
     /// 400: the request cannot be read.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401: the request does not show that its caller may send it.
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
     /// 404.
@@ -145,6 +154,9 @@ impl IntoResponse for Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
         response
     }
 }
@@ -195,6 +207,12 @@ mod tests {
         let (status, retry_after, _) = answer(Problem::later("the log does not answer")).await;
         assert_eq!((status, retry_after.as_deref()), (StatusCode::SERVICE_UNAVAILABLE, Some("1")));
         assert_eq!(answer(Problem::bad_request("the body is not JSON")).await.1, None);
+    }
+
+    #[test]
+    fn a_caller_that_is_not_authenticated_receives_how() {
+        let response = Problem::unauthenticated("the token has expired").into_response();
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use command_handler::CallbackSecretsError;
 use command_line::output::WriteError;
 use command_line::running::NotFound;
 use event_store::ConnectError;
@@ -59,6 +60,9 @@ pub enum MaintenanceError {
     /// Keys were not copied.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The secret of callbacks was not rotated.
+    #[error(transparent)]
+    CallbackSecrets(#[from] CallbackSecretsError),
     /// The data of a folder was not removed.
     #[error(transparent)]
     Reset(#[from] ResetError),

@@ -27,3 +27,8 @@ pub async fn workflows_in_use(pool: &PgPool) -> Result<Vec<(String, i32, bool)>,
     .fetch_all(pool)
     .await
 }
+
+/// The text of each registered definition.
+pub async fn workflow_sources(pool: &PgPool) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT source FROM workflows").fetch_all(pool).await
+}

@@ -12,6 +12,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+pub mod callback_secrets;
 pub mod channels;
 pub mod checkpoint;
 pub mod compare;
@@ -40,7 +41,7 @@ pub mod todo;
 pub mod writer;
 
 pub use error::{ViewsError, is_outage};
-pub use figures::{held_steps, workflows_in_use};
+pub use figures::{held_steps, workflow_sources, workflows_in_use};
 pub use keyless::{Keyless, keyless};
 pub use lag::{Lag, LagMeter};
 pub use lag_figures::LagFigures;

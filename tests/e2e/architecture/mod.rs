@@ -13,7 +13,7 @@ use product::{Product, product_of};
 
 /// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
 /// The root knows all.
-const ALLOWED: [(&str, &[&str]); 27] = [
+const ALLOWED: [(&str, &[&str]); 28] = [
     ("domain", &[]),
     (
         "command-handler",
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "leader-consumer",
             "http-client",
             "http-problem",
+            "signing",
             "views",
         ],
     ),
@@ -73,10 +74,14 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "views",
         ],
     ),
-    ("crates/participants", &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem"]),
+    (
+        "crates/participants",
+        &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem", "signing"],
+    ),
     ("crates/order-stream", &["domain", "event-store"]),
     ("crates/postgres-cluster", &[]),
     ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "tls", "views"]),
+    ("crates/signing", &[]),
     ("crates/supervisor", &["back-off", "error-causes"]),
     ("crates/tls", &[]),
     ("crates/views", &["back-off", "domain", "event-store", "leader-consumer"]),

@@ -1,11 +1,13 @@
-//! `tenuto keys`: exports the keys of personal data to an encrypted file, and imports them.
+//! `tenuto keys`: exports the keys of personal data to an encrypted file, and imports them; rotates
+//! the secret of callbacks.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use command_handler::Imported;
-use command_line::{output, running};
+use command_handler::{Imported, rotate_callback_secrets};
+use command_line::{duration, output, running};
 use servers::NotNamed;
 use sqlx::PgPool;
 
@@ -47,6 +49,18 @@ enum KeysCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Make a new secret for the tokens of callbacks
+    ///
+    /// Every command handler uses it within half a minute. By default, tokens of earlier secrets
+    /// stay valid until they expire. A token lets a participant answer one request later.
+    RotateCallbacks {
+        /// How long tokens of earlier secrets stay valid, like 30d. 0s: a secret became known, and
+        /// participants cannot answer open requests by their callbacks any more
+        #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+        accept_earlier_for: Option<Duration>,
+        #[command(flatten)]
+        database: Database,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -55,18 +69,24 @@ struct Common {
     /// `TENUTO_KEYS_PASSPHRASE`]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    database: Database,
+}
+
+#[derive(Debug, Args)]
+struct Database {
     /// The Postgres that holds the keys [default: that of what runs in the folder .tenuto]
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
     postgres: Option<String>,
 }
 
-/// Exports or imports keys, and prints how many.
+/// Exports or imports keys, and prints how many; or rotates the secret of callbacks.
 pub async fn run(args: KeysArgs) -> Result<ExitCode, MaintenanceError> {
     match args.command {
         KeysCommand::Export { to, common } => {
             let passphrase = common.passphrase()?;
             keys::must_not_exist(&to)?;
-            let count = keys::export(&to, &common.database().await?, &passphrase).await?;
+            let count = keys::export(&to, &common.database.connect().await?, &passphrase).await?;
             output::announce(&format!("{}: {count} keys exported\n", to.display()));
         }
         KeysCommand::Import { from, common } => {
@@ -76,10 +96,17 @@ pub async fn run(args: KeysArgs) -> Result<ExitCode, MaintenanceError> {
                 output::announce(&format!("{}: nothing was imported: the file has no key\n", from.display()));
                 return Ok(ExitCode::from(NOTHING));
             }
-            let Imported { added, known, destroyed } = file.import(&common.database().await?).await?;
+            let Imported { added, known, destroyed } = file.import(&common.database.connect().await?).await?;
             output::announce(&format!(
                 "{}: {added} keys added; {known} were there already; {destroyed} were destroyed since the export, and stay so\n",
                 from.display()
+            ));
+        }
+        KeysCommand::RotateCallbacks { accept_earlier_for, database } => {
+            let accepted = rotate_callback_secrets(&database.connect().await?, accept_earlier_for).await?;
+            output::announce(&format!(
+                "callbacks have a new secret; tokens of earlier ones are accepted for {}\n",
+                duration::render(accepted)
             ));
         }
     }
@@ -90,8 +117,10 @@ impl Common {
     fn passphrase(&self) -> Result<Passphrase, MaintenanceError> {
         Ok(Passphrase::read(self.passphrase_file.as_deref())?)
     }
+}
 
-    async fn database(&self) -> Result<PgPool, MaintenanceError> {
+impl Database {
+    async fn connect(&self) -> Result<PgPool, MaintenanceError> {
         let url = running::postgres(self.postgres.as_deref())?.ok_or(NotNamed::POSTGRES)?;
         Ok(servers::views(&url).await?)
     }

@@ -35,7 +35,7 @@ pub(super) fn answer(
         (Reply::Accepted, direction) if answers_later(step, direction) => Event::StepAccepted(StepAccepted {
             step: step.id.clone(),
             direction,
-            deadline: later(decision.at, answer_timeout(step, direction)),
+            deadline: later(decision.at, step.time_to_answer(direction)),
             at: decision.at,
         }),
         (Reply::Accepted, _) => unexpected(accepted_in_vain()),
@@ -62,11 +62,6 @@ fn answers_later(step: &Step, direction: Direction) -> bool {
         Direction::Do => step.mode == Mode::Request,
         Direction::Undo => true,
     }
-}
-
-fn answer_timeout(step: &Step, direction: Direction) -> Duration {
-    let of_undo = step.undo_timeout.filter(|_| direction == Direction::Undo);
-    of_undo.unwrap_or(step.answer_timeout)
 }
 
 /// The event of an answer that the step knows, in the exchange or later. The outcome of an undo has

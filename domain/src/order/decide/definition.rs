@@ -1,5 +1,7 @@
 //! What the decider reads from a definition.
 
+use std::time::Duration;
+
 use crate::order::{Direction, Refusal};
 use crate::workflow::{Step, Workflow};
 
@@ -19,6 +21,12 @@ impl Workflow {
 pub(super) const DONE: &str = "done";
 
 impl Step {
+    /// How long a later answer may take, from when the participant has accepted the request.
+    pub fn time_to_answer(&self, direction: Direction) -> Duration {
+        let of_undo = self.undo_timeout.filter(|_| direction == Direction::Undo);
+        of_undo.unwrap_or(self.answer_timeout)
+    }
+
     /// The outcome of an answer; `None`: the step requires an outcome, and the answer names none.
     pub(super) fn outcome_of<'a>(&self, direction: Direction, named: Option<&'a str>) -> Option<&'a str> {
         let is_required = direction == Direction::Do && self.outcome_required;
