@@ -64,7 +64,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
     let alarm = alarms.log.clone();
-    let services = Options { alarm: alarm.clone(), ..args.mail.options()? };
+    let secrets = args.driving.participant_secrets.file();
+    let services = Options { alarm: alarm.clone(), secrets, ..args.mail.options()? };
     door.waits_for("the log and Postgres");
     let start = async {
         let backends = Backends::start(&args.servers, &args.data, node).await?;

@@ -15,6 +15,7 @@ use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
+use signing::ParticipantSecretsOption;
 use supervisor::{Supervisor, TaskHealth};
 
 /// Options of `tenuto participants`.
@@ -26,6 +27,8 @@ pub(crate) struct ParticipantsArgs {
     listen: Listen,
     #[command(flatten)]
     mail: Mail,
+    #[command(flatten)]
+    secrets: ParticipantSecretsOption,
     /// Also read requests from the log, and reply there
     #[arg(long, env = "TENUTO_BY_EVENTS")]
     by_events: bool,
@@ -59,7 +62,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let postgres = args.servers.named_postgres()?;
     let alarm = LogAlarm::default();
-    let options = Options { alarm: alarm.clone(), ..args.mail.options()? };
+    let options = Options { alarm: alarm.clone(), secrets: args.secrets.file(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = args.listen.bind().await?;
     let url = listener.url()?;

@@ -9,6 +9,7 @@ mod book;
 mod bounds;
 mod by_events;
 mod by_events_many;
+mod callbacks;
 mod drills;
 mod drills_of_roles;
 mod erasure;

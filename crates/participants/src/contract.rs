@@ -230,7 +230,7 @@ pub(crate) fn check_text(pointer: &str, text: &str, length_max: usize) -> Result
 const KEY_LENGTH_MAX: usize = 255;
 
 /// `Idempotency-Key` as in the IETF draft, a quoted string (RFC 8941), or without quotes.
-fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(value) = text(headers, "idempotency-key")? else {
         return Err(Problem::bad_request("the header Idempotency-Key is missing"));
     };

@@ -39,6 +39,7 @@ mod record;
 mod replies;
 mod scripting;
 mod shipping;
+mod signature;
 mod transaction;
 mod worker;
 

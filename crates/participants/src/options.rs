@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use back_off::Limits;
 use leader_consumer::LogAlarm;
+use signing::{ParticipantSecrets, SecretFile};
 use tokio::sync::watch;
 
 use crate::faults::Faults;
@@ -34,6 +35,9 @@ pub struct Options {
     pub retry: Retry,
     /// Whether faults can be scripted over HTTP. Turn it off where strangers can reach it.
     pub scripted_faults: bool,
+    /// The secrets that requests over HTTP are signed with. A service without a secret accepts
+    /// requests that are not signed.
+    pub secrets: Option<SecretFile<ParticipantSecrets>>,
     /// Wakes the delivery worker.
     pub wake: Wake,
     /// The scripted faults, for requests over HTTP and by events.
@@ -52,6 +56,7 @@ impl Default for Options {
             delivery_timeout: Duration::from_secs(10),
             retry: Retry::default(),
             scripted_faults: true,
+            secrets: None,
             wake: Wake::default(),
             faults: Faults::default(),
             alarm: LogAlarm::default(),

@@ -17,6 +17,7 @@ use crate::faults::Mishap;
 use crate::options::Options;
 use crate::problem::{invalid, of_database};
 use crate::record::{Claim, Record};
+use crate::signature::{self, NotSigned};
 use crate::transaction::{begin, commit};
 
 /// What the services share.
@@ -90,8 +91,39 @@ async fn handle<P: Participant>(
     action: &str,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<WireAnswer, Problem> {
-    answer(service, &Request::read(action, headers, &whole_body(body)?)?).await
+) -> Result<WireAnswer, Refused> {
+    let body = whole_body(body)?;
+    if let Some(file) = &service.context.options.secrets {
+        signature::check(file.current().of(P::NAME), headers, &body)?;
+    }
+    Ok(answer(service, &Request::read(action, headers, &body)?).await?)
+}
+
+/// Why a request over HTTP got no answer of the service.
+enum Refused {
+    NotSigned(NotSigned),
+    Problem(Problem),
+}
+
+impl From<NotSigned> for Refused {
+    fn from(reason: NotSigned) -> Self {
+        Self::NotSigned(reason)
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotSigned(reason) => reason.into_response(),
+            Self::Problem(problem) => problem.into_response(),
+        }
+    }
 }
 
 /// Performs a request, over HTTP or by events.

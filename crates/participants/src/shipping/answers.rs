@@ -134,7 +134,9 @@ impl Answers {
                 let requested_wait = requested_wait.and_then(|text| http_client::retry_after(text, SystemTime::now()));
                 self.verdict(response.status(), requested_wait, item.ticket.age())
             }
-            Err(error) => Verdict::Again { reason: format!("the callback was not reached: {error}"), after: None },
+            Err(error) => {
+                Verdict::Again { reason: format!("the callback was not reached: {}", error.without_url()), after: None }
+            }
         }
     }
 }
