@@ -46,7 +46,7 @@ mod todo;
 mod workflows;
 
 pub use admission::{Admission, AdmissionBounds, watch_bounds};
-pub use callbacks::{CallbackSecretsError, Callbacks, rotate_callback_secrets};
+pub use callbacks::{CallbackSecretsError, rotate_callback_secrets};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
 pub use figures::HandlerFigures;

@@ -1,15 +1,13 @@
 //! `tenuto command-handler`: the command endpoint, and the orchestrator that drives orders.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use command_handler::{
-    Admission, AdmissionBounds, AllParticipants, Callbacks, HttpParticipants, KeyTable, Orchestrator,
-    OrchestratorOptions, Production, RegisterError, ReplyReaderOptions, RequestSigning, Settings, SystemClock,
-    TodoOptions, Usage,
+    Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
+    Production, RegisterError, ReplyReaderOptions, RequestSigning, Settings, SystemClock, TodoOptions, Usage,
 };
 use domain::order::WorkflowRef;
 use domain::workflow::address;
@@ -27,7 +25,7 @@ use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_in_time, adopt_verified};
-use signing::{CallbackSecretsOption, ParticipantSecretsOption};
+use signing::SigningOptions;
 use supervisor::{Supervisor, TaskEnded};
 
 /// The time limit for running attempts when the process stops.
@@ -99,9 +97,7 @@ pub(crate) struct Driving {
     #[command(flatten)]
     participants: ParticipantFiles,
     #[command(flatten)]
-    callback_secrets: CallbackSecretsOption,
-    #[command(flatten)]
-    pub participant_secrets: ParticipantSecretsOption,
+    pub signing: SigningOptions,
 }
 
 impl Driving {
@@ -137,7 +133,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
-        let (urls, leaving) = (urls_in_environment(), stop.clone());
+        let (urls, leaving) = (Settings::in_environment(), stop.clone());
         let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
@@ -157,13 +153,6 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     // Later requests get 503 until the last order is handed over.
     handler.stop().await?;
     Ok(server.stop().await?)
-}
-
-/// The values that `${NAME}` in participants' URLs may have.
-pub(crate) fn urls_in_environment() -> BTreeMap<String, String> {
-    let texts =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    texts.filter(|(name, _)| name.ends_with("_URL")).collect()
 }
 
 /// A command handler that is running.
@@ -191,22 +180,20 @@ struct BadWorkflow {
 }
 
 impl Handler {
-    /// Registers the workflows, and starts to drive orders with due work. `urls` are the values for
-    /// `${NAME}` in participants' URLs.
+    /// Registers the workflows, and starts to drive orders with due work. `settings` are the values
+    /// for `${NAME}` in participants' URLs.
     pub async fn start(
         event_store: &EventStore,
         pool: &PgPool,
-        urls: BTreeMap<String, String>,
+        settings: Settings,
         public_url: String,
         driving: &Driving,
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let callbacks = Callbacks::start(pool, driving.callback_secrets.file()).await?;
-        let signing =
-            RequestSigning { callbacks: Some(callbacks.clone()), secrets: driving.participant_secrets.file() };
-        let files = driving.participants.load()?;
-        let http = HttpParticipants::with_tls(Settings(urls), &public_url, driving.max_calls, &files)?.signing(signing);
+        let signing = RequestSigning::start(pool, &driving.signing).await?;
+        let http = HttpParticipants::with_tls(settings, &public_url, driving.max_calls, &driving.participants.load()?)?;
+        let http = http.signing(signing.clone());
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));
         let options = OrchestratorOptions { max_active: driving.max_active_orders, ..OrchestratorOptions::default() };
@@ -258,7 +245,7 @@ impl Handler {
         });
         tasks.keep_running("the watch over the secrets of callbacks", {
             let stop = stop_feeding.clone();
-            move || callbacks.clone().watch(stop.clone())
+            move || signing.clone().watch(stop.clone())
         });
         tasks.keep_running("the watch over participants' addresses", {
             let (orchestrator, pool, unreachable) = (orchestrator.clone(), pool.clone(), alarms.unreachable.clone());

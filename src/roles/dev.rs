@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
+use command_handler::Settings;
 use participants::Options;
 use projector::ProjectorOptions;
 use query_api::refused_while;
 use tokio_util::sync::CancellationToken;
 
-use super::command_handler::{Driving, Handler, urls_in_environment};
+use super::command_handler::{Driving, Handler};
 use super::participants::{Mail, reference_services};
 use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
@@ -64,7 +65,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
     let alarm = alarms.log.clone();
-    let secrets = args.driving.participant_secrets.file();
+    let secrets = args.driving.signing.participant_secrets();
     let services = Options { alarm: alarm.clone(), secrets, ..args.mail.options()? };
     door.waits_for("the log and Postgres");
     let start = async {
@@ -149,12 +150,11 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
 
 /// The URLs of the reference services, which this process serves. A URL in the environment replaces
 /// one, or adds a service.
-fn participant_urls(base: &str) -> BTreeMap<String, String> {
-    let mut urls: BTreeMap<String, String> = ["orders", "payments", "shipping", "notifications"]
-        .map(|name| (format!("{}_URL", name.to_uppercase()), format!("{base}/participants/{name}")))
-        .into();
-    urls.extend(urls_in_environment());
-    urls
+fn participant_urls(base: &str) -> Settings {
+    let url = |name: &str| (format!("{}_URL", name.to_uppercase()), format!("{base}/participants/{name}"));
+    let mut urls = BTreeMap::from(["orders", "payments", "shipping", "notifications"].map(url));
+    urls.extend(Settings::in_environment().0);
+    Settings(urls)
 }
 
 /// The record that commands in the same folder find.

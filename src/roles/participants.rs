@@ -62,7 +62,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let postgres = args.servers.named_postgres()?;
     let alarm = LogAlarm::default();
-    let options = Options { alarm: alarm.clone(), secrets: args.secrets.file(), ..args.mail.options()? };
+    let options = Options { alarm: alarm.clone(), secrets: args.secrets.participant_secrets(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = args.listen.bind().await?;
     let url = listener.url()?;

@@ -1,6 +1,7 @@
 //! Later answers and their tokens; requests and their signatures.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -204,22 +205,25 @@ async fn every_command_handler_accepts_each_token_also_while_the_secret_is_rotat
         assert!(accepts(&callback).await && accepts(&before).await, "{n}");
     }
     let key = |callback: &Url| token_of(callback).split('.').nth(1).unwrap().to_owned();
-    let mut count = 0;
-    let new = loop {
-        let callback = place(&format!("later-{count}")).await;
-        assert!(accepts(&callback).await, "{count}");
-        if key(&callback) != key(&before) {
-            break callback;
-        }
-        count += 1;
-        assert!(count < 600, "the new secret does not sign");
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let signed_otherwise = async |name: &str, earlier: &[String]| {
+        let count = AtomicU32::new(0);
+        let found = Mutex::new(None);
+        until("a new secret signs", async || {
+            let callback = place(&format!("{name}-{}", count.fetch_add(1, Ordering::Relaxed))).await;
+            let is_new = !earlier.contains(&key(&callback));
+            assert!(name == "ended" || accepts(&callback).await, "{name}");
+            *found.lock().unwrap() = Some(callback);
+            is_new
+        })
+        .await;
+        found.into_inner().unwrap().unwrap()
     };
+    let new = signed_otherwise("rotated", &[key(&before)]).await;
     assert!(accepts(&before).await, "the earlier secret is accepted until its tokens expire");
 
     rotate(&["--accept-earlier-for", "0s"]);
     until("the earlier secrets end", async || !accepts(&before).await && !accepts(&new).await).await;
-    let after = place("after").await;
+    let after = signed_otherwise("ended", &[key(&before), key(&new)]).await;
     assert!(accepts(&after).await);
     assert_eq!(post(after, &json!({ "outcome": "shipped" })).await.status(), StatusCode::ACCEPTED);
 }

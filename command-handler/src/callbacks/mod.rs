@@ -36,7 +36,7 @@ const TRIES: usize = 60;
 
 /// The tokens of callbacks. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Callbacks {
+pub(crate) struct Callbacks {
     secrets: Secrets,
     rejections: Arc<Rejections>,
 }

@@ -10,6 +10,13 @@ use reqwest::Url;
 pub struct Settings(pub BTreeMap<String, String>);
 
 impl Settings {
+    /// The variables of the environment whose names end with `_URL`.
+    pub fn in_environment() -> Self {
+        let texts =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self(texts.filter(|(name, _)| name.ends_with("_URL")).collect())
+    }
+
     /// Puts the value in.
     pub fn resolve(&self, url: &str) -> Result<Url, AddressFault> {
         address::resolve(url, |name| self.0.get(name).map(String::as_str))

@@ -13,5 +13,5 @@ mod participant_secrets;
 pub mod webhook;
 
 pub use file::{FileFault, FromLines, LineFault, SecretFile};
-pub use options::{CallbackSecretsOption, ParticipantSecretsOption};
+pub use options::{ParticipantSecretsOption, SigningOptions};
 pub use participant_secrets::ParticipantSecrets;
