@@ -60,8 +60,8 @@ pub(crate) enum Command {
     /// Remove the data of a data folder, also if it is stored elsewhere: the log, the database, and
     /// the keys of personal data
     Reset(maintenance::command::reset::ResetArgs),
-    /// Export the keys of personal data to an encrypted file, or import them; or rotate the secret
-    /// of callbacks
+    /// Export the keys of personal data to an encrypted file, import them, or wrap them by another
+    /// master key; or rotate the secret of callbacks
     Keys(maintenance::command::keys::KeysArgs),
     /// Check that no recorded event was changed, and prove it to others
     Audit(audit::AuditArgs),

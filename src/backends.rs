@@ -7,6 +7,7 @@ use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::EventStore;
 use event_store_node::{Node, NodeHandle, NodeOptions};
 use postgres_cluster::Cluster;
+use secrets::exposed;
 use servers::stream_prefix::adopt_in_time;
 use servers::{ServerUrls, may_append, views};
 use sqlx::PgPool;
@@ -32,15 +33,15 @@ impl Backends {
         node: SocketAddr,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         data.create()?;
-        let (event_store_url, node) = if let Some(url) = &urls.event_store {
-            (url.clone(), None)
+        let (event_store_url, node) = if let Some(url) = exposed(urls.event_store.as_ref()) {
+            (url.to_owned(), None)
         } else {
             let options = NodeOptions { address: node, ..NodeOptions::in_folder(data.event_store()) };
             let node = Node::start(options).await?;
             (node.connection_string(), Some(node))
         };
-        let (postgres_url, cluster) = if let Some(url) = &urls.postgres {
-            (url.clone(), None)
+        let (postgres_url, cluster) = if let Some(url) = exposed(urls.postgres.as_ref()) {
+            (url.to_owned(), None)
         } else {
             let cluster = Cluster::start(postgres_cluster::Options::new(data.postgres())).await?;
             cluster.create_database(DATABASE).await?;

@@ -1,6 +1,7 @@
-//! How many files the process may open.
+//! How many files the process may open, and who may read those that it makes.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 /// The least that a role needs: for the log, the connections to the database, and some clients.
 const NEEDED: u64 = 256;
@@ -16,6 +17,12 @@ const MANY: u64 = 65_536;
 )]
 pub(crate) struct TooFewFiles {
     allowed: u64,
+}
+
+/// Closes all files and folders that this process makes to other users. They hold orders, keys and
+/// URLs.
+pub(crate) fn keep_private() {
+    umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Raises the limit as far as the system allows. Shells have a low limit because of old programs.

@@ -11,7 +11,6 @@ mod args;
 mod backends;
 mod files;
 mod health;
-mod logging;
 mod metrics;
 mod renamed;
 mod roles;
@@ -25,6 +24,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::args::{Cli, Command};
 use cli::operate::OperatorAction;
 use error_causes::causes;
+use secrets::{SecretOptions, Sources};
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]
@@ -32,14 +32,24 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = renamed::with_earlier_variables(Cli::command(), &|name| std::env::var_os(name).is_some());
-    let cli = match Cli::from_arg_matches(&arguments.get_matches()) {
+    let mut secrets = SecretOptions::default();
+    let mut arguments = secrets.fill_in(arguments, &Sources::of_environment());
+    let matches = arguments.get_matches_mut();
+    if let Err(refused) = secrets.check(&arguments, &matches) {
+        return failed(&refused);
+    }
+    let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
     let command = cli.command.unwrap_or(Command::Dev(cli.dev));
-    if let Err(error) = logging::start(command.is_dev()) {
+    if let Err(error) = command_line::logging::start(command.is_dev()) {
         return failed(&error);
     }
+    if let Err(error) = servers::take_master_key() {
+        return failed(&error);
+    }
+    files::keep_private();
     files::allow_many();
     if command.is_role()
         && let Err(error) = files::suffice()

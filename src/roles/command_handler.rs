@@ -12,6 +12,8 @@ use command_handler::{
 use domain::order::WorkflowRef;
 use domain::workflow::address;
 use event_store::EventStore;
+use http_client::{Destinations, Rule};
+use secrets::SecretError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -73,6 +75,11 @@ pub(crate) struct Driving {
     /// The most calls to one participant at the same time; further calls wait
     #[arg(long, alias = "most-calls", env = "TENUTO_MAX_CALLS", default_value_t = 48, value_name = "N")]
     max_calls: usize,
+    /// The hosts that requests to participants may go to: names, *.NAME for all names below one,
+    /// addresses and networks, each with ':' and a port if only that one is meant [default: all,
+    /// but for link-local addresses and those where clouds hand out credentials]
+    #[arg(long, env = "TENUTO_PARTICIPANT_HOSTS", value_name = "HOST,…", value_delimiter = ',')]
+    participant_hosts: Vec<Rule>,
     /// How far the views may be behind, in seconds; past it, new orders are answered 503. 0: no
     /// limit
     #[arg(
@@ -104,6 +111,13 @@ impl Driving {
     fn bounds(&self) -> AdmissionBounds {
         AdmissionBounds { max_lag: Duration::from_secs(self.max_lag_seconds), max_overdue: self.max_overdue }
     }
+
+    /// The settings for participants' URLs. Where hosts are named, `own` ones need not be.
+    pub fn settings(&self, own: Option<Rule>) -> Result<Settings, SecretError> {
+        let mut rules = self.participant_hosts.clone();
+        rules.extend(own.filter(|_| !self.participant_hosts.is_empty()));
+        Settings::in_environment(Destinations::new(rules))
+    }
 }
 
 pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
@@ -133,8 +147,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
-        let (urls, leaving) = (Settings::in_environment(), stop.clone());
-        let handler = Handler::start(&event_store, &pool, urls, public_url, &args.driving, leaving, alarms).await?;
+        let (settings, leaving) = (args.driving.settings(None)?, stop.clone());
+        let handler = Handler::start(&event_store, &pool, settings, public_url, &args.driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
     let (handler, probes) = tokio::select! {
@@ -180,8 +194,7 @@ struct BadWorkflow {
 }
 
 impl Handler {
-    /// Registers the workflows, and starts to drive orders with due work. `settings` are the values
-    /// for `${NAME}` in participants' URLs.
+    /// Registers the workflows, and starts to drive orders with due work.
     pub async fn start(
         event_store: &EventStore,
         pool: &PgPool,
@@ -192,7 +205,8 @@ impl Handler {
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let signing = RequestSigning::start(pool, &driving.signing).await?;
-        let http = HttpParticipants::with_tls(settings, &public_url, driving.max_calls, &driving.participants.load()?)?;
+        let tls = driving.participants.load()?;
+        let http = HttpParticipants::with_tls(settings, &public_url, driving.max_calls, &tls)?;
         let http = http.signing(signing.clone());
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));

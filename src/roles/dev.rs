@@ -1,14 +1,15 @@
 //! `tenuto dev`, or `tenuto` alone: everything in one process, on one port.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
 use command_handler::Settings;
+use http_client::Rule;
 use participants::Options;
 use projector::ProjectorOptions;
 use query_api::refused_while;
+use secrets::without_secrets;
 use tokio_util::sync::CancellationToken;
 
 use super::command_handler::{Driving, Handler};
@@ -24,8 +25,8 @@ use command_line::output;
 use command_line::running::Running;
 use http_server::Listen;
 use http_server::door::Door;
+use servers::ServerUrls;
 use servers::stream_prefix::adopt_verified;
-use servers::{ServerUrls, without_secrets};
 use supervisor::Supervisor;
 
 /// How long a request waits for the log and Postgres, which may have to be created first.
@@ -90,11 +91,12 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
     let Watching { guard, dependencies, probes } = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
-    let (urls, leaving) = (participant_urls(&base), stop.clone());
+    let own = base.parse().ok().and_then(|base| Rule::of(&base));
+    let (settings, leaving) = (with_own_participants(args.driving.settings(own)?, &base), stop.clone());
     let start = async {
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
-        Handler::start(&event_store, &pool, urls, base.clone(), &args.driving, leaving, &alarms).await
+        Handler::start(&event_store, &pool, settings, base.clone(), &args.driving, leaving, &alarms).await
     };
     let handler = tokio::select! {
         biased;
@@ -148,13 +150,14 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     Ok(of_server.and(of_handler).and(of_tasks)?)
 }
 
-/// The URLs of the reference services, which this process serves. A URL in the environment replaces
-/// one, or adds a service.
-fn participant_urls(base: &str) -> Settings {
-    let url = |name: &str| (format!("{}_URL", name.to_uppercase()), format!("{base}/participants/{name}"));
-    let mut urls = BTreeMap::from(["orders", "payments", "shipping", "notifications"].map(url));
-    urls.extend(Settings::in_environment().0);
-    Settings(urls)
+/// With the URLs of the reference services, which this process serves, where the environment has no
+/// other.
+fn with_own_participants(mut settings: Settings, base: &str) -> Settings {
+    for name in ["orders", "payments", "shipping", "notifications"] {
+        let url = settings.urls.entry(format!("{}_URL", name.to_uppercase()));
+        url.or_insert_with(|| format!("{base}/participants/{name}").into());
+    }
+    settings
 }
 
 /// The record that commands in the same folder find.

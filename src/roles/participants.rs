@@ -5,6 +5,7 @@ use domain::wire::participants::REPLY_STREAM_PREFIX;
 use event_store::EventStore;
 use leader_consumer::LogAlarm;
 use participants::{MailServer, Options};
+use secrets::{SecretString, exposed};
 use sqlx::PgPool;
 
 use super::{HTTP_SERVER, RoleResult};
@@ -44,7 +45,7 @@ pub(crate) struct Mail {
     /// A mail server, as `smtp://HOST:PORT`; without one, mail is kept in a mailbox that can be
     /// read
     #[arg(long, env = "TENUTO_SMTP", value_name = "URL", hide_env_values = true)]
-    smtp: Option<String>,
+    smtp: Option<SecretString>,
     /// The sender of all mail
     #[arg(long, env = "TENUTO_MAIL_FROM", default_value = "orders@localhost", value_name = "ADDRESS")]
     mail_from: String,
@@ -53,7 +54,7 @@ pub(crate) struct Mail {
 impl Mail {
     /// The options of the services.
     pub fn options(&self) -> Result<Options, Box<dyn std::error::Error>> {
-        let mail_server = self.smtp.as_deref().map(|url| MailServer::new(url, &self.mail_from)).transpose()?;
+        let mail_server = exposed(self.smtp.as_ref()).map(|url| MailServer::new(url, &self.mail_from)).transpose()?;
         Ok(Options { mail_server, ..Options::default() })
     }
 }

@@ -143,6 +143,53 @@ async fn a_given_workflow_counts_as_used_and_one_that_is_named_unused_does_not()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_with_a_participant_at_a_host_that_is_not_allowed_is_refused() {
+    let (database, folder) = (database().await, tempfile::tempdir().unwrap());
+    let data = folder.path().to_str().unwrap();
+    let workflow = |name: &str, url: &str| {
+        format!("workflow: {name}\nversion: 1\nparticipants:\n  p: {{ url: '{url}' }}\nsteps:\n  a: {{ call: p.a }}")
+    };
+    let settings = [("TENUTO_PARTICIPANT_HOSTS", "*.internal,[::1]:9"), ("EVIL_URL", "https://u:s3cret@evil.example")];
+    let dev = Dev::start(&database, data, &settings, &[]);
+    until("it is ready", async || dev.get("/readyz").await.0 == StatusCode::OK).await;
+    for (url, says) in [
+        ("http://evil.example/", "must not go to evil.example, port 80"),
+        ("${EVIL_URL}/x", "must not go to evil.example, port 443"),
+        ("http://127.0.0.1:1/", "must not go to 127.0.0.1, port 1"),
+        ("http://2852039166/", "must not go to 169.254.169.254"),
+    ] {
+        let (status, text) = dev.post("/workflows", "application/yaml", workflow("evil", url)).await;
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("/participants/p/url"))
+        );
+        let detail = problem["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains(says) && detail.contains("TENUTO_PARTICIPANT_HOSTS"), "{detail}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    let allowed = workflow("allowed", "http://pay.internal:8080/");
+    assert_eq!(dev.post("/workflows", "application/yaml", allowed).await.0, StatusCode::CREATED);
+    // The reference services of the process itself need not be named.
+    let stock = json!([{ "sku": "11", "quantity": 10 }]).to_string();
+    dev.post("/participants/shipping/stock", "application/json", stock).await;
+    assert_eq!(dev.place("o-1", "order-fulfilment").await.0, StatusCode::ACCEPTED);
+    until("it ends", async || dev.get("/orders/o-1?wait=30").await.1.contains("COMPLETED")).await;
+    dev.stop();
+
+    // It was registered before the hosts were limited.
+    let limited = [("TENUTO_PARTICIPANT_HOSTS", "pay.example")];
+    let dev = Dev::start(&database, data, &limited, &[]);
+    until("it says why it is not ready", async || {
+        let (status, text) = dev.get("/readyz").await;
+        status == StatusCode::SERVICE_UNAVAILABLE && text.contains("must not go to pay.internal, port 8080")
+    })
+    .await;
+    let (status, problem) = dev.place("o-2", "allowed").await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && problem.contains("pay.internal"), "{status} {problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_orders_id_may_look_like_a_path() {
     let world = World::new().await;
     world.stock(&json!([{ "sku": "11", "quantity": 100 }])).await;

@@ -11,6 +11,7 @@ use domain::order::WorkflowRef;
 use domain::order::request::Violation;
 use domain::workflow::address::AddressFault;
 use domain::workflow::{MAX_FILE_BYTES, Workflow};
+use http_client::{Destinations, Rule};
 use http_problem::Problem;
 use serde::Serialize;
 use serde_json::json;
@@ -22,7 +23,7 @@ use super::in_time::in_time;
 use super::openapi::{Operation, Shared, content, schema_ref};
 use crate::clock::Clock;
 use crate::log::Log;
-use crate::participants::NoAddress;
+use crate::participants::{NoAddress, Settings};
 use crate::workflows::{RegisterError, Registered, Registration};
 
 pub(super) const PATH: &str = "/workflows";
@@ -63,10 +64,12 @@ fn not_utf8(error: Utf8Error) -> Problem {
 fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result<(), Problem> {
     let Ok(workflow) = Workflow::registered(source) else { return Ok(()) };
     let without = endpoint.orchestrator.participants().http().unresolvable(&workflow).into_iter();
-    let by_setting =
-        |cannot: &NoAddress| matches!(cannot.fault, AddressFault::Missing(_) | AddressFault::BadSetting { .. });
+    let by_configuration = |cannot: &NoAddress| match cannot.fault {
+        AddressFault::Missing(_) | AddressFault::BadSetting { .. } | AddressFault::NotPermitted(_) => true,
+        AddressFault::LeadsAway(_) | AddressFault::Faulty(_) => false,
+    };
     let errors: Vec<Violation> = without
-        .filter(by_setting)
+        .filter(by_configuration)
         .map(|NoAddress { participant, fault }| Violation {
             pointer: format!("/participants/{participant}/url"),
             detail: fault.to_string(),
@@ -103,6 +106,14 @@ pub(super) fn described() -> Operation {
         pointer: "/participants/mail/url".to_owned(),
         detail: AddressFault::Missing("MAIL_URL".to_owned()).to_string(),
     };
+    let only_few = Settings {
+        destinations: Destinations::new("*.internal".parse::<Rule>().into_iter().collect()),
+        ..Settings::default()
+    };
+    let forbidden = only_few
+        .resolve("http://mail.example")
+        .err()
+        .map(|fault| Violation { pointer: "/participants/mail/url".to_owned(), detail: fault.to_string() });
     let different = RegisterError::Different {
         name: "tiny".to_owned(),
         version: 1,
@@ -143,8 +154,12 @@ pub(super) fn described() -> Operation {
         )])
         .refusal(
             "The file is wrong: every fault with its line and column. Or the URL of a participant names a setting that \
-             this server does not have: its place as a JSON pointer.",
-            [("faults", faulty), ("unknownSetting", Problem::invalid(vec![setting]))],
+             this server does not have, or a host that it must not send requests to: its place as a JSON pointer.",
+            [
+                ("faults", faulty),
+                ("unknownSetting", Problem::invalid(vec![setting])),
+                ("forbiddenHost", Problem::invalid(forbidden.into_iter().collect())),
+            ],
         )
         .shared([Shared::TooLarge, Shared::TryLater])
 }

@@ -110,7 +110,7 @@ fn now() -> DateTime<Utc> {
 
 fn answered(status: u16, media_type: &str, body: &[u8], unsure: bool, give_up_on: &[Final]) -> Reply {
     let status = StatusCode::from_u16(status).unwrap();
-    said(Said { status, media_type, retry_after: "", body }, unsure, give_up_on, now())
+    said(Said { status, media_type, retry_after: "", encoding: "", body }, unsure, give_up_on, now())
 }
 
 /// Runs of statuses that mean the same.

@@ -110,6 +110,11 @@ pub(super) fn all() -> Vec<Failing> {
                 "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://elsewhere.invalid/\r\ncontent-length: 0\r\n\r\n",
             )],
         ),
+        once(
+            "200 encoded, although no encoding was asked for",
+            At::Http,
+            &[Answers("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n\x1f\x0b")],
+        ),
         kept("kept connection that is used again", &[Keeps(OK), Keeps(OK)]),
         kept("kept connection, closed as the next request comes; then 200", &[Keeps(OK), Closes, Answers(OK)]),
         kept("kept connection, closed as the next request comes; then 402", &[Keeps(OK), Closes, Answers(NO)]),

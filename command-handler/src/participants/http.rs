@@ -9,14 +9,15 @@ use domain::order::{Direction, Reply};
 use domain::workflow::address::AddressFault;
 use domain::workflow::{Participant, Workflow};
 use http_client::ParticipantTls;
-use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::bulkhead::{Admitted, Circuit, ServiceState, Services};
-use super::connections::{WatchConnections, is_closed, watched};
+use super::clients::{Clients, ClientsByPort};
+use super::connections::{is_closed, watched};
 use super::said::{Said, said};
 use super::{ActionRequest, NoAddress, NotSent, Participants, RequestSigning, Settings, shortened};
 use crate::callbacks::Callbacks;
@@ -27,9 +28,7 @@ const LARGEST_ANSWER: usize = 256 * 1024;
 /// Participants over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpParticipants {
-    client: reqwest::Client,
-    /// For requests that found their connection closed. It keeps no connections.
-    fresh: reqwest::Client,
+    clients: ClientsByPort,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
     signing: RequestSigning,
@@ -38,8 +37,8 @@ pub struct HttpParticipants {
 
 impl HttpParticipants {
     /// Connections are kept, Nagle's algorithm is off, redirects are not followed: an answer is
-    /// what the participant itself says. At most `max_calls` are made to one participant at once;
-    /// an attempt waits for its turn, within its deadline.
+    /// what the participant itself says. Only permitted hosts are connected to. At most `max_calls`
+    /// are made to one participant at once; an attempt waits for its turn, within its deadline.
     pub fn new(settings: Settings, callback_base: &str, max_calls: usize) -> Result<Self, reqwest::Error> {
         Self::with_tls(settings, callback_base, max_calls, &ParticipantTls::default())
     }
@@ -51,15 +50,10 @@ impl HttpParticipants {
         max_calls: usize,
         tls: &ParticipantTls,
     ) -> Result<Self, reqwest::Error> {
-        let builder = || {
-            let builder = tls.of(http_client::builder()?).connect_timeout(Duration::from_secs(5));
-            Ok::<_, reqwest::Error>(builder.redirect(reqwest::redirect::Policy::none()))
-        };
-        let client = builder()?.connector_layer(WatchConnections).build()?;
-        let fresh = builder()?.pool_max_idle_per_host(0).build()?;
+        let clients = ClientsByPort::new(&settings.destinations, tls)?;
         let callback_base = callback_base.trim_end_matches('/').to_owned();
         let signing = RequestSigning::default();
-        Ok(Self { client, fresh, callback_base, signing, services: Services::new(settings, max_calls) })
+        Ok(Self { clients, callback_base, signing, services: Services::new(settings, max_calls) })
     }
 
     /// Signs requests, and gives their callbacks tokens.
@@ -106,10 +100,11 @@ impl HttpParticipants {
     /// taken for its last word: the next attempt is, and whatever was done is undone.
     async fn answer(&self, target: &Url, ask: &ActionRequest) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
         let body = Bytes::from(body_of(ask)?);
-        let (sent, is_kept) = watched(self.request(&self.client, target, ask, body.clone()).send()).await;
+        let Clients { keeping, fresh } = self.clients.of(target);
+        let (sent, is_kept) = watched(self.request(keeping, target, ask, body.clone()).send()).await;
         match sent {
             Err(error) if is_kept && is_closed(&error) => {
-                let again = self.request(&self.fresh, target, ask, body).send().await;
+                let again = self.request(fresh, target, ask, body).send().await;
                 let (status, reply) = reply(again, ask, true).await?;
                 Ok((status, of_a_request_sent_twice(reply)))
             }
@@ -124,6 +119,8 @@ impl HttpParticipants {
         let mut request = client
             .post(target.clone())
             .timeout(ask.attempt.time_left(now))
+            // An encoded answer could be of any size once it is decoded.
+            .header(ACCEPT_ENCODING, "identity")
             .header("Idempotency-Key", format!("\"{key}\""))
             .header("Tenuto-Attempt", ask.attempt.number)
             .header("Tenuto-Callback", callback(&self.callback_base, ask, self.callbacks()))
@@ -244,12 +241,12 @@ async fn reply(
         let value = response.headers().get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
-    let (media_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
-    let Body { bytes, broken } = limited(response).await;
+    let (media_type, retry_after, encoding) = (header(CONTENT_TYPE), header(RETRY_AFTER), header(CONTENT_ENCODING));
+    let (bytes, broken) = http_client::at_most(response, LARGEST_ANSWER).await;
     if let Some(error) = broken.filter(|_| status.is_success()) {
-        return Err(error);
+        return Err(NoAnswer::from(&error));
     }
-    let answer = Said { status, media_type: &media_type, retry_after: &retry_after, body: &bytes };
+    let answer = Said { status, media_type: &media_type, retry_after: &retry_after, encoding: &encoding, body: &bytes };
     Ok((Some(status), said(answer, unsure, &ask.give_up_on, Utc::now())))
 }
 
@@ -275,26 +272,6 @@ fn callback(base: &str, ask: &ActionRequest, callbacks: Option<&Callbacks>) -> S
     let query: Vec<String> = direction.into_iter().chain(token).collect();
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{base}/orders/{}/steps/{}/outcome{mark}{}", ask.order_id, ask.attempt.step, query.join("&"))
-}
-
-/// As much of a body as is read, and why it broke off, if it did.
-struct Body {
-    bytes: Vec<u8>,
-    broken: Option<NoAnswer>,
-}
-
-async fn limited(mut response: Response) -> Body {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() < LARGEST_ANSWER => {
-                let room = LARGEST_ANSWER - bytes.len();
-                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            }
-            Ok(_) => return Body { bytes, broken: None },
-            Err(error) => return Body { bytes, broken: Some(NoAnswer::from(&error)) },
-        }
-    }
 }
 
 /// An exchange that failed.

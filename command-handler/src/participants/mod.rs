@@ -5,6 +5,7 @@
 mod answer_table_tests;
 mod breaker;
 mod bulkhead;
+mod clients;
 mod connections;
 mod error_text;
 mod events;
@@ -12,6 +13,8 @@ mod events;
 mod expired_key_tests;
 #[cfg(test)]
 pub(crate) mod failing_exchanges;
+#[cfg(test)]
+mod hostile_answers_tests;
 mod http;
 pub(crate) mod meaning;
 mod request;

@@ -24,6 +24,8 @@ pub(super) struct Said<'a> {
     pub media_type: &'a str,
     /// `Retry-After`, or nothing.
     pub retry_after: &'a str,
+    /// `Content-Encoding`, or nothing.
+    pub encoding: &'a str,
     /// As much of the body as is read.
     pub body: &'a [u8],
 }
@@ -31,21 +33,35 @@ pub(super) struct Said<'a> {
 /// What it says. `unsure`: an attempt before it may be running still.
 pub(super) fn said(answer: Said<'_>, unsure: bool, give_up_on: &[Final], now: DateTime<Utc>) -> Reply {
     let Said { status, media_type, body, .. } = answer;
-    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let encoding = Some(answer.encoding.trim()).filter(|encoding| !is_plain(encoding) && !body.is_empty());
+    let body = if encoding.is_some() { &[] } else { body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body) };
     let circumstances = Circumstances {
         unsure,
         is_problem: is_problem_type(media_type) && serde_json::from_slice::<Map<String, Value>>(body).is_ok(),
         is_final: is_final(status.as_u16(), body, give_up_on),
     };
-    let error = || shortened(&format!("answered {status}{}", detail(body)));
+    let error = || match encoding {
+        Some(encoding) => shortened(&format!(
+            "answered {status}, with a body that is not read, since it is encoded ({encoding}); have the participant heed \
+             Accept-Encoding: identity"
+        )),
+        None => shortened(&format!("answered {status}{}", detail(body))),
+    };
     let retry_after = http_client::retry_after(answer.retry_after, now.into());
     match meaning(status.as_u16(), circumstances) {
+        // It has acted, and what it says of that is not known.
+        Meaning::Done if encoding.is_some() => Reply::Misconfigured { error: error(), retry_after, maybe_done: true },
         Meaning::Done => done(body),
         Meaning::Accepted => Reply::Accepted,
         Meaning::Refused => Reply::Refused { error: error() },
         Meaning::Unclear => Reply::Unclear { error: error(), retry_after },
         Meaning::Misconfigured { maybe_done } => Reply::Misconfigured { error: error(), retry_after, maybe_done },
     }
+}
+
+/// Whether a body is as it is, without an encoding that would have to be undone.
+fn is_plain(encoding: &str) -> bool {
+    encoding.is_empty() || encoding.eq_ignore_ascii_case("identity")
 }
 
 fn is_problem_type(media_type: &str) -> bool {
@@ -185,6 +201,28 @@ mod tests {
         assert_eq!(taken(b"[1]"), (None, json!([1])));
         let large_number = br#"{"outcome":"ok","data":{"n":12345678901234567890123}}"#;
         assert_eq!(taken(large_number), (ok(), json!(String::from_utf8_lossy(large_number))));
+    }
+
+    #[test]
+    fn an_encoded_body_is_not_read_and_the_status_decides() {
+        let answered = |status: u16, encoding, body| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let answer = Said { status, media_type: "", retry_after: "", encoding, body };
+            said(answer, false, &[], DateTime::UNIX_EPOCH)
+        };
+        for encoding in ["gzip", " br", "identity, gzip", "x-unknown"] {
+            let reply = answered(200, encoding, br#"{"outcome":"ok"}"#);
+            let Reply::Misconfigured { error, maybe_done: true, .. } = reply else { panic!("{encoding}: {reply:?}") };
+            assert!(error.contains(encoding.trim()) && error.contains("Accept-Encoding"), "{error}");
+            assert_eq!(answered(202, encoding, b"x"), Reply::Accepted);
+            let refused = answered(422, encoding, br#"{"detail":"no funds"}"#);
+            assert!(matches!(&refused, Reply::Refused { error } if !error.contains("funds")), "{refused:?}");
+            assert_eq!(answered(200, encoding, b""), Reply::Done { outcome: None, data: Value::Null });
+        }
+        for encoding in ["", "identity", "Identity "] {
+            let done = answered(200, encoding, br#"{"outcome":"ok"}"#);
+            assert_eq!(done, Reply::Done { outcome: Some("ok".to_owned()), data: Value::Null });
+        }
     }
 
     #[test]

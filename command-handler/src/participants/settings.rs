@@ -1,25 +1,33 @@
-//! What `${NAME}` in participants' URLs stands for: services move, while orders are under way.
+//! What a deployment decides about participants' URLs: the values of `${NAME}`, since services move
+//! while orders are under way, and the hosts that requests may go to.
 
 use std::collections::BTreeMap;
 
 use domain::workflow::address::{self, AddressFault};
+use http_client::Destinations;
 use reqwest::Url;
+use secrets::{SecretError, SecretString, Sources, exposed};
 
-/// Values for the `${NAME}` in participants' URLs.
+/// Values for the `${NAME}` in participants' URLs, and the hosts that these may lead to.
 #[derive(Debug, Clone, Default)]
-pub struct Settings(pub BTreeMap<String, String>);
+pub struct Settings {
+    /// The values by name. They may hold passwords.
+    pub urls: BTreeMap<String, SecretString>,
+    /// The permitted hosts.
+    pub destinations: Destinations,
+}
 
 impl Settings {
-    /// The variables of the environment whose names end with `_URL`.
-    pub fn in_environment() -> Self {
-        let texts =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self(texts.filter(|(name, _)| name.ends_with("_URL")).collect())
+    /// The variables of the environment whose names end with `_URL`, and the files that others name.
+    pub fn in_environment(destinations: Destinations) -> Result<Self, SecretError> {
+        Ok(Self { urls: Sources::of_environment().ending("_URL")?, destinations })
     }
 
-    /// Puts the value in.
+    /// Puts the value in, and checks the host, as far as its name tells.
     pub fn resolve(&self, url: &str) -> Result<Url, AddressFault> {
-        address::resolve(url, |name| self.0.get(name).map(String::as_str))
+        let url = address::resolve(url, |name| exposed(self.urls.get(name)))?;
+        self.destinations.check(&url).map_err(|error| AddressFault::NotPermitted(error.to_string()))?;
+        Ok(url)
     }
 }
 
@@ -29,6 +37,11 @@ mod tests {
 
     use super::*;
     use crate::participants::{ActionRequest, HttpParticipants, NoAddress, NotSent, Participants, failing_exchanges};
+
+    fn with_urls<const N: usize>(urls: [(&str, &str); N]) -> Settings {
+        let urls = urls.map(|(name, value)| (name.to_owned(), value.into())).into();
+        Settings { urls, ..Settings::default() }
+    }
 
     fn ask(url: &str) -> ActionRequest {
         ActionRequest {
@@ -40,8 +53,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_without_an_address_is_not_sent_and_the_reason_names_the_setting() {
-        let values = [("GOOD_URL", "http://u:s3cret@h/v1"), ("BAD_URL", "h:80"), ("QUERY_URL", "http://h?a=s3cret")];
-        let settings = Settings(values.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        let settings = with_urls([
+            ("GOOD_URL", "http://u:s3cret@h/v1"),
+            ("BAD_URL", "h:80"),
+            ("QUERY_URL", "http://h?a=s3cret"),
+            ("CLOUD_URL", "http://u:s3cret@169.254.169.254/"),
+        ]);
         let participants = HttpParticipants::new(settings, "http://127.0.0.1:1", 4).unwrap();
         for (url, reason) in [
             ("${TAX_URL}", "the setting TAX_URL has no value"),
@@ -49,6 +66,8 @@ mod tests {
             ("${QUERY_URL}", "QUERY_URL must not hold '?'"),
             ("${GOOD_URL}@elsewhere.example/", "away from what the setting GOOD_URL names"),
             ("http://h/api?tenant=blue", "must not hold '?'"),
+            ("http://0xa9fea9fe/", "169.254.169.254: it is a link-local address"),
+            ("${CLOUD_URL}", "requests must not go to 169.254.169.254"),
         ] {
             let refused = participants.turn(&ask(url), None).await.unwrap_err();
             let NotSent::NoTurn(refused) = refused else { panic!("{url}: {refused:?}") };
@@ -61,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_participants_that_cannot_be_asked_here_are_known_before_any_order() {
-        let settings = Settings([("GOOD_URL".to_owned(), "http://h".to_owned())].into());
+        let settings = with_urls([("GOOD_URL", "http://h")]);
         let participants = HttpParticipants::new(settings, "http://127.0.0.1:1", 4).unwrap();
         let source = "workflow: w\nversion: 1\nparticipants:\n  good: { url: '${GOOD_URL}/x' }\n  tax: { url: '${TAX_URL}' }\n  \
                       told: { events: true }\nsteps: { a: { call: good.a }, b: { call: tax.b }, c: { request: told.c } }";

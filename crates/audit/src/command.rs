@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use command_line::output;
+use command_line::output::{self, WriteError};
 
 use crate::error::AuditError;
-use crate::export::{ExportArgs, PRIVATE, export};
+use crate::export::{ExportArgs, export};
 use crate::keygen::{keygen, write_new};
 use crate::seal::{SealArgs, Sealing, seal};
 use crate::verify::{VerifyArgs, verify};
@@ -52,19 +52,23 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     let is_clean = match args.command {
         AuditCommand::Verify(args) => {
             let report = verify(&args).await?;
-            print(&if args.json { report.to_json() } else { report.to_text() })?;
+            forgiving(if args.json {
+                output::print_json(&report.to_json())
+            } else {
+                output::print(&report.to_text())
+            })?;
             report.is_clean()
         }
         AuditCommand::Seal(args) => {
             let sealing = seal(&args).await?;
-            print(&sealing.to_string())?;
+            forgiving(output::print(&sealing.to_string()))?;
             matches!(sealing, Sealing::Sealed { .. })
         }
         AuditCommand::Export(args) => {
             let exported = export(&args).await?;
             match &args.out {
-                Some(out) => write_new(out, exported.text.as_bytes(), PRIVATE)?,
-                None => print(&exported.text)?,
+                Some(out) => write_new(out, exported.text.as_bytes())?,
+                None => forgiving(output::print(&exported.text))?,
             }
             for finding in &exported.findings {
                 output::complain(&output::printable(&format!("tenuto: {finding}")));
@@ -72,16 +76,16 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
             exported.findings.is_empty()
         }
         AuditCommand::Keygen { file } => {
-            print(&keygen(&file)?.to_string())?;
+            forgiving(output::print(&keygen(&file)?.to_string()))?;
             true
         }
     };
     Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENCES) })
 }
 
-/// Prints to standard output. A reader that closes the output early does not change the exit code.
-fn print(text: &str) -> Result<(), AuditError> {
-    match output::print(text) {
+/// A reader that closes the output early does not change the exit code.
+fn forgiving(printed: Result<(), WriteError>) -> Result<(), AuditError> {
+    match printed {
         Err(error) if error.is_closed_pipe() => Ok(()),
         printed => Ok(printed?),
     }

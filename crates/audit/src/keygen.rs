@@ -11,11 +11,6 @@ use rand::rngs::OsRng;
 
 use super::error::AuditError;
 
-/// Only the owner may read it.
-const PRIVATE: u32 = 0o600;
-/// Everyone may read it.
-const PUBLIC: u32 = 0o644;
-
 /// A new key, and its files.
 #[derive(Debug)]
 pub struct KeyPair {
@@ -38,8 +33,8 @@ pub fn keygen(file: &Path) -> Result<KeyPair, AuditError> {
         .public_key();
     let public_file = public_file(file);
     // First the public key: if its file exists already, no private key is left behind.
-    write_new(&public_file, key.to_pem().as_bytes(), PUBLIC)?;
-    write_new(file, private.as_bytes(), PRIVATE).inspect_err(|_| {
+    write_new(&public_file, key.to_pem().as_bytes())?;
+    write_new(file, private.as_bytes()).inspect_err(|_| {
         // A public key alone is useless. If it cannot be removed, the reported error explains why
         // it is there.
         let _ = std::fs::remove_file(&public_file);
@@ -61,13 +56,13 @@ fn public_file(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes a file that must not exist, and waits until it is on disk.
-pub(super) fn write_new(file: &Path, content: &[u8], mode: u32) -> Result<(), AuditError> {
+/// Writes a file that must not exist, and waits until it is on disk. Only its owner may read it.
+pub(super) fn write_new(file: &Path, content: &[u8]) -> Result<(), AuditError> {
     let write = || {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut opened = options.open(file)?;
         opened.write_all(content)?;
         opened.sync_all()

@@ -16,9 +16,6 @@ use super::walk::{Tree, walk};
 use super::{heads, keygen};
 use servers::log::{Log, LogArgs};
 
-/// Everyone may read it: a seal is only useful if others have it.
-const READABLE: u32 = 0o644;
-
 /// Options of `tenuto audit seal`.
 #[derive(Debug, Args)]
 pub struct SealArgs {
@@ -106,10 +103,10 @@ async fn sealed(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<Sealing,
     let seal = Seal::sign(sealed, seals.known.last(), Utc::now().trunc_subsecs(3), key);
     let appended = append(log, &seals, &seal).await?;
     if let Some(out) = &args.out {
-        keygen::write_new(out, format!("{}\n", seal.to_json()).as_bytes(), READABLE)?;
+        keygen::write_new(out, format!("{}\n", seal.to_json()).as_bytes())?;
     }
     if let Some(heads) = &args.heads {
-        keygen::write_new(heads, heads::lines(&walked.orders).as_bytes(), READABLE)?;
+        keygen::write_new(heads, heads::lines(&walked.orders).as_bytes())?;
     }
     Ok(Sealing::Sealed { seal: Box::new(seal), position: appended.position, out: args.out.clone() })
 }

@@ -12,6 +12,7 @@ use super::findings::{Finding, Findings, Report};
 use super::seals::read_keys;
 use super::verification::Verification;
 use super::{bundle, order_id};
+use secrets::{SecretString, exposed};
 use servers::log::{LogArgs, OpenError};
 use servers::{NotNamed, connect};
 
@@ -52,7 +53,7 @@ pub struct VerifyArgs {
     /// The Postgres with the views [default: the database of the Tenuto that runs in the folder
     /// .tenuto, if the log is its log]
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
-    postgres: Option<String>,
+    postgres: Option<SecretString>,
 }
 
 /// Verifies an order, a bundle, or everything, and reports the differences.
@@ -65,9 +66,9 @@ pub async fn verify(args: &VerifyArgs) -> Result<Report, AuditError> {
 }
 
 async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, AuditError> {
-    let views = match &args.postgres {
+    let views = match exposed(args.postgres.as_ref()) {
         None => args.log.views().map_err(OpenError::from)?,
-        named => named.clone(),
+        named => named.map(str::to_owned),
     };
     let pool = match &views {
         Some(url) => Some(connect(url).await?),

@@ -6,12 +6,16 @@ use reqwest::StatusCode;
 
 use command_line::output::{Failure, WriteError};
 use command_line::running::NotFound;
+use secrets::without_secrets;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The address is not the address of a server.
-    #[error("{text:?} is not the address of a server: {reason}; give one like http://127.0.0.1:7007")]
+    #[error(
+        "{:?} is not the address of a server: {reason}; give one like http://127.0.0.1:7007",
+        without_secrets(text)
+    )]
     ServerUrl {
         /// The address.
         text: String,
@@ -23,7 +27,8 @@ pub enum CommandError {
     Setup(#[source] reqwest::Error),
     /// The server cannot be reached.
     #[error(
-        "cannot reach the server at {server}: {reason}. Is it running? `tenuto` starts one; --server or TENUTO_SERVER names another"
+        "cannot reach the server at {}: {reason}. Is it running? `tenuto` starts one; --server or TENUTO_SERVER names another",
+        without_secrets(server)
     )]
     Unreachable {
         /// Its address.
@@ -32,7 +37,7 @@ pub enum CommandError {
         reason: String,
     },
     /// The server was unavailable until patience ended.
-    #[error("{url} asks for patience ({status}: {detail}) and went on doing so; try again later")]
+    #[error("{} asks for patience ({status}: {detail}) and went on doing so; try again later", without_secrets(url))]
     Unavailable {
         /// The address of the request.
         url: String,
@@ -42,7 +47,7 @@ pub enum CommandError {
         detail: String,
     },
     /// The request failed.
-    #[error("{url} failed: {status}: {detail}")]
+    #[error("{} failed: {status}: {detail}", without_secrets(url))]
     Failed {
         /// The address of the request.
         url: String,
@@ -52,7 +57,7 @@ pub enum CommandError {
         detail: String,
     },
     /// The request was refused.
-    #[error("{url} refuses this: {what}")]
+    #[error("{} refuses this: {what}", without_secrets(url))]
     Refused {
         /// The address of the request.
         url: String,
@@ -60,7 +65,10 @@ pub enum CommandError {
         what: String,
     },
     /// The answer cannot be understood.
-    #[error("{url} gave an answer that cannot be understood ({reason}); is this a Tenuto server, of this version?")]
+    #[error(
+        "{} gave an answer that cannot be understood ({reason}); is this a Tenuto server, of this version?",
+        without_secrets(url)
+    )]
     Answer {
         /// The address of the request.
         url: String,
@@ -68,7 +76,7 @@ pub enum CommandError {
         reason: String,
     },
     /// The query was not answered.
-    #[error("{url} did not answer the query: {messages}")]
+    #[error("{} did not answer the query: {messages}", without_secrets(url))]
     Query {
         /// The address of the request.
         url: String,

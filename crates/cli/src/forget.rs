@@ -45,8 +45,11 @@ async fn forget(args: ForgetArgs) -> Result<ExitCode, CommandError> {
     let ForgetArgs { customer, attribution, server, json } = args;
     match server.client()?.forget(&customer, &attribution.into_fields()).await? {
         Erasure::Done(forgotten) => {
-            let text = if json { json!(forgotten).to_string() } else { told(&forgotten) };
-            output::print(&format!("{text}\n"))?;
+            if json {
+                output::print_json(&format!("{}\n", json!(forgotten)))?;
+            } else {
+                output::print(&format!("{}\n", output::printable_lines(&told(&forgotten))))?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Erasure::Refused(problem) => {

@@ -48,16 +48,15 @@ async fn show(client: &Client, args: &ShowArgs) -> Result<ExitCode, CommandError
             printable(&args.order)
         ));
     }
-    let text = if args.json {
-        format!("{:#}\n", json!({ "data": { "order": answer, "parkedEvents": parked } }))
-    } else {
-        let order = OrderView::deserialize(answer).map_err(|error| CommandError::Answer {
-            url: format!("{}/graphql", client.base()),
-            reason: error.to_string(),
-        })?;
-        order.render(&parked, Palette::of_stdout(), screen::width(), Utc::now())
-    };
-    output::print(&text)?;
+    if args.json {
+        output::print_json(&format!("{:#}\n", json!({ "data": { "order": answer, "parkedEvents": parked } })))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let order = OrderView::deserialize(answer).map_err(|error| CommandError::Answer {
+        url: format!("{}/graphql", client.base()),
+        reason: error.to_string(),
+    })?;
+    output::print(&order.render(&parked, Palette::of_stdout(), screen::width(), Utc::now()))?;
     Ok(ExitCode::SUCCESS)
 }
 

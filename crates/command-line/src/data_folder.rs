@@ -1,8 +1,9 @@
 //! The folder that servers keep their data in, and that commands look for servers in.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -32,9 +33,16 @@ impl DataFolder {
     /// as another user, which has to enter the folder.
     pub fn create(&self) -> Result<(), NotCreated> {
         let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
-        let created = DirBuilder::new().recursive(true).mode(mode).create(&self.data);
-        created.map_err(|source| NotCreated { folder: self.data.display().to_string(), source })
+        create(&self.data, mode).map_err(|source| NotCreated { folder: self.data.display().to_string(), source })
     }
+}
+
+/// Creates a folder, and those above it that are missing, with this mode, whatever the umask is.
+fn create(folder: &Path, mode: u32) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    DirBuilder::new().recursive(true).mode(mode).create(folder)?;
+    missing.into_iter().try_for_each(|path| std::fs::set_permissions(path, Permissions::from_mode(mode)))
 }
 
 /// The data folder cannot be created.
@@ -42,5 +50,24 @@ impl DataFolder {
 #[error("the data folder {folder} cannot be made: {source}; give one that can be written, with --data or TENUTO_DATA")]
 pub struct NotCreated {
     folder: String,
-    source: std::io::Error,
+    source: io::Error,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_folders_that_are_created_have_the_mode_and_others_keep_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
+        let data = folder.path().join("a/b");
+        for _ in 0..2 {
+            create(&data, 0o711).unwrap();
+        }
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let modes = [folder.path(), &folder.path().join("a"), &data].map(mode);
+        assert_eq!(modes, [0o750, 0o711, 0o711]);
+    }
 }

@@ -11,6 +11,7 @@
 pub mod data_folder;
 pub mod duration;
 pub mod filter;
+pub mod logging;
 pub mod moment;
 pub mod output;
 pub mod progress;

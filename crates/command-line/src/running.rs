@@ -4,6 +4,7 @@
 //! The process keeps a lock on the record for as long as it lives. A record that is not locked is
 //! of a process that was killed.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ const USUAL_LOG: &str = "esdb://127.0.0.1:2113?tls=false";
 const USUAL_SERVER: &str = "http://127.0.0.1:7007";
 
 /// Where the servers of a running process are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Running {
     /// The process.
@@ -40,6 +41,13 @@ pub struct Running {
     /// The database of the views. `None`: the process is a log alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<String>,
+}
+
+/// Its URLs may hold passwords.
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("pid", &self.pid).finish_non_exhaustive()
+    }
 }
 
 /// Why the servers that a command needs were not found.

@@ -1,5 +1,6 @@
 //! One page over HTTP: a status and a body.
 
+use access::protected;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
 use tonic::body::{BoxBody, boxed};
@@ -41,6 +42,6 @@ impl Page {
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
         }
         answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        answer
+        protected(answer)
     }
 }

@@ -197,10 +197,12 @@ fn endpoint(text: &str) -> Result<Endpoint, ConnectError> {
         return Err(wrong(format!("'{text}' is not a host; write HOST:PORT, and a comma between hosts")));
     }
     let port = port.map_or(Ok(DEFAULT_PORT), |port| {
+        // What is longer may be a password, of a string without its '@'.
+        let shown = if port.len() <= "65535".len() { format!("port '{port}'") } else { "port".to_owned() };
         port.parse()
             .ok()
             .filter(|port| *port > 0)
-            .ok_or_else(|| wrong(format!("the port '{port}' of the host {host} is not a number from 1 to 65535")))
+            .ok_or_else(|| wrong(format!("the {shown} of the host {host} is not a number from 1 to 65535")))
     })?;
     Ok(Endpoint { host: host.to_owned(), port })
 }

@@ -2,11 +2,14 @@
 //!
 //! Proxies come from `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY`, except for the hosts in
 //! `NO_PROXY`; lower-case names come first. Requests to loopback never use a proxy, which would
-//! reach its own loopback, or refuse.
+//! reach its own loopback, or refuse. No client follows a redirect.
 //!
 //! Requests to participants may trust a private authority, and show a certificate
-//! ([`ParticipantFiles`]).
+//! ([`ParticipantFiles`]). [`Destinations`] is for URLs that others choose: it keeps requests away
+//! from other hosts.
 
+mod body;
+mod destinations;
 mod mistake;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -16,46 +19,24 @@ mod participants;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod participants_tests;
+mod proxies;
 mod retry_after;
 
 use std::sync::Arc;
 
-use reqwest::{Client, ClientBuilder, Error, NoProxy, Proxy};
+use reqwest::{ClientBuilder, Error};
 
+pub use body::at_most;
+pub use destinations::{Destinations, NotARule, NotPermitted, Rule};
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;
 pub use participants::{ParticipantFiles, ParticipantTls, TlsFault};
+use proxies::Proxies;
 pub use retry_after::retry_after;
 
-/// The hosts that are always reached directly.
-const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
-
-/// A builder of clients, without Nagle's algorithm, and with the proxies of the environment.
+/// A builder of clients for URLs that an operator chooses, with the proxies of the environment.
 pub fn builder() -> Result<ClientBuilder, Error> {
-    with_proxies(|name| std::env::var(name).ok())
-}
-
-fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuilder, Error> {
-    let set = |name: &str| {
-        let value = variable(name).or_else(|| variable(&name.to_uppercase()));
-        value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    };
-    let direct = set("no_proxy").map_or_else(|| LOOPBACK.to_owned(), |others| format!("{LOOPBACK},{others}"));
-    // The library supports `*` only as the whole list.
-    let direct = if direct.split(',').any(|entry| entry.trim() == "*") { "*".to_owned() } else { direct };
-    let direct = NoProxy::from_string(&direct);
-    // This also stops the library from reading the environment itself.
-    let mut builder = Client::builder().tcp_nodelay(true).dns_resolver(Arc::new(SystemNames)).no_proxy();
-    if let Some(url) = set("http_proxy") {
-        builder = builder.proxy(Proxy::http(url)?.no_proxy(direct.clone()));
-    }
-    if let Some(url) = set("https_proxy") {
-        builder = builder.proxy(Proxy::https(url)?.no_proxy(direct.clone()));
-    }
-    if let Some(url) = set("all_proxy") {
-        builder = builder.proxy(Proxy::all(url)?.no_proxy(direct));
-    }
-    Ok(builder)
+    Proxies::of_environment().builder(Arc::new(SystemNames))
 }
 
 #[cfg(test)]
@@ -68,6 +49,10 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> Result<ClientBuilder, Error> {
+        Proxies::of(variable).builder(Arc::new(SystemNames))
+    }
 
     /// A server that answers every request with its name.
     async fn server(name: &'static str) -> SocketAddr {

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use reqwest::Url;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
+use super::destinations::NotPermitted;
 use super::names::NotFound;
 
 /// An error and its causes, one after another.
@@ -41,6 +42,10 @@ pub fn mistake(error: &reqwest::Error) -> Option<String> {
     }
     if let Some(NotFound { host, cause }) = causes(error).find_map(|cause| cause.downcast_ref()) {
         return Some(format!("not sent: the host {host} is not found ({cause}); correct the URL, or the name service"));
+    }
+    let not_permitted = causes(error).find_map(|cause| cause.downcast_ref::<NotPermitted>());
+    if let Some(not_permitted) = not_permitted {
+        return Some(format!("not sent: {not_permitted}"));
     }
     if let Some(reason) = refusal {
         return Some(of_a_handshake(&server, reason));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, ClientBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -14,7 +14,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::mistake::mistake;
-use super::with_proxies;
+use super::names::SystemNames;
+use super::proxies::Proxies;
 
 const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/certificates");
 
@@ -69,6 +70,10 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(answer: impl Fn(TcpStrea
     port
 }
 
+fn with_proxies(variable: impl Fn(&str) -> Option<String>) -> ClientBuilder {
+    Proxies::of(variable).builder(Arc::new(SystemNames)).unwrap()
+}
+
 /// A client that trusts the tests' authority, with this proxy for TLS.
 fn client(proxy: Option<u16>) -> Client {
     let pem = std::fs::read(format!("{CERTIFICATES}/authority.pem")).unwrap();
@@ -76,7 +81,7 @@ fn client(proxy: Option<u16>) -> Client {
         let port = proxy.filter(|_| name == "https_proxy")?;
         Some(format!("http://127.0.0.1:{port}"))
     };
-    let builder = with_proxies(proxy).unwrap().add_root_certificate(Certificate::from_pem(&pem).unwrap());
+    let builder = with_proxies(proxy).add_root_certificate(Certificate::from_pem(&pem).unwrap());
     builder.timeout(Duration::from_secs(20)).build().unwrap()
 }
 
@@ -108,7 +113,7 @@ async fn each_fault_of_a_certificate_is_a_mistake_with_its_remedy() {
         assert_says(mistake_text.as_deref(), &[&format!("localhost:{port}")]);
     }
     let port = tls_server("valid", false).await;
-    let trusts_others = with_proxies(|_| None).unwrap().build().unwrap();
+    let trusts_others = with_proxies(|_| None).build().unwrap();
     let mistake_text = mistake_of(&trusts_others, &format!("https://localhost:{port}/")).await;
     assert_says(mistake_text.as_deref(), &["an authority that is not trusted", "SSL_CERT_FILE"]);
 }

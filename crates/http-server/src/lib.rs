@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accept_loop::AcceptLoop;
-use access::{Exposure, NotLoopback, OpenAccess};
+use access::{Exposure, NotLoopback, OpenAccess, protected};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -254,7 +254,7 @@ impl Guarded {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             entry.upgraded();
         }
-        Ok(response.map(|body| Answer::new(body, answering)))
+        Ok(protected(response).map(|body| Answer::new(body, answering)))
     }
 }
 

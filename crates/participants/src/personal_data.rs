@@ -7,11 +7,14 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use domain::order::PersonalData;
 use domain::wire::participants::ActionRequested;
+use http_client::Destinations;
 use http_problem::Problem;
 use serde::Deserialize;
 
 /// The time-out of the answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest answer, in bytes. A whole order is at most 1 MiB.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Requests personal data.
 pub(crate) struct Claims {
@@ -36,7 +39,7 @@ pub(crate) enum ClaimError {
 
 impl Claims {
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
-        let client = http_client::builder()?.timeout(TIMEOUT).build()?;
+        let client = Destinations::default().client_builder(None)?.timeout(TIMEOUT).build()?;
         Ok(Self { client })
     }
 
@@ -52,13 +55,18 @@ impl Claims {
     async fn claim(&self, url: &str) -> Result<PersonalData, ClaimError> {
         let later = |what: String| ClaimError::Later(format!("the personal data cannot be fetched from {url}: {what}"));
         let response = self.client.get(url).send().await.map_err(|error| later(error.to_string()))?;
-        match response.status() {
-            StatusCode::OK => response.json().await.map_err(|error| later(error.to_string())),
+        let status = response.status();
+        let (body, broken) = http_client::at_most(response, MAX_ANSWER).await;
+        match status {
+            StatusCode::OK => match broken {
+                Some(error) => Err(later(error.to_string())),
+                None => serde_json::from_slice(&body).map_err(|error| later(error.to_string())),
+            },
             StatusCode::GONE => {
                 Err(ClaimError::Never(Problem::new(StatusCode::GONE, "the personal data that it needs were erased")))
             }
             StatusCode::FAILED_DEPENDENCY => {
-                let problem: ProblemDetail = response.json().await.unwrap_or_default();
+                let problem: ProblemDetail = serde_json::from_slice(&body).unwrap_or_default();
                 Err(ClaimError::Held(
                     problem.detail.unwrap_or_else(|| "the personal data that it takes cannot be read".into()),
                 ))

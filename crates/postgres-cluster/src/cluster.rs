@@ -14,6 +14,7 @@ use sqlx::{
 
 use crate::{
     Options,
+    authentication::write_rules,
     binaries::Binaries,
     error::{Doing, Error},
     exit::Exit,
@@ -54,9 +55,16 @@ impl Cluster {
         let binaries = Binaries::find(&options.search, home.identity(), home.data_version()).await?;
         initialise(&home, &binaries, options.durable).await?;
         stop_leftover(&home.data()).await?;
+        write_rules(&home.data(), home.identity())?;
         let socket_folder = home.socket_folder()?;
         let server = launch(&home, &binaries, &socket_folder, &options).await?;
-        Ok(Self { server, socket_folder, home, binaries, options })
+        let cluster = Self { server, socket_folder, home, binaries, options };
+        if !cluster.has_checksums().await? {
+            tracing::warn!(folder = %cluster.data_folder().display(),
+                "this Postgres cluster has no page checksums, as an earlier version made it: while it does not run, \
+                 `pg_checksums --enable -D` with this folder adds them");
+        }
+        Ok(cluster)
     }
 
     /// Starts the server again after an unexpected end: in the same folder, with the same URLs.
@@ -120,6 +128,13 @@ impl Cluster {
         // The folder is empty now, and the next start creates it again. It should not stay in
         // `/tmp`.
         let _ = std::fs::remove_dir(&self.socket_folder);
+    }
+
+    async fn has_checksums(&self) -> Result<bool, Error> {
+        let mut connection = self.connect().await?;
+        let setting: String = sqlx::query_scalar("SHOW data_checksums").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(setting == "on")
     }
 
     async fn connect(&self) -> Result<PgConnection, Error> {

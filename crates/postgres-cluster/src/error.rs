@@ -44,6 +44,9 @@ pub enum Error {
         "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor a user `nobody` to run it as"
     )]
     NoServerUser,
+    /// The user of this process has no name, by which the server knows who connects.
+    #[error("the user of this process has no name (`id -nu` gives none); give it an entry in /etc/passwd")]
+    NoUserName,
     /// A folder that must be private belongs to another user.
     #[error("{} must belong to this user, but belongs to another user", path.display())]
     NotOurs {

@@ -8,6 +8,12 @@ use std::{
 
 use crate::error::{Doing, Error};
 
+/// Whether the server's processes do not get this variable. Settings of participants end in `_URL`.
+fn is_withheld(name: &[u8]) -> bool {
+    [b"PG".as_slice(), b"TENUTO_", b"CREDENTIALS_"].iter().any(|start| name.starts_with(start))
+        || [b"_URL".as_slice(), b"_FILE"].iter().any(|end| name.ends_with(end))
+}
+
 /// The user that owns the server's processes and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
@@ -38,10 +44,11 @@ impl Identity {
         Some(Self::Other { uid: id_number("-u")?, gid: id_number("-g")? })
     }
 
-    /// A command for this user, without environment settings for other servers.
+    /// A command for this user, without environment settings for other servers, and without our own
+    /// ones, which may hold passwords.
     pub(crate) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_withheld(name.as_encoded_bytes())) {
             command.env_remove(name);
         }
         if let Self::Other { uid, gid } = self {

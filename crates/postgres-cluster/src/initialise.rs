@@ -47,8 +47,10 @@ async fn initdb(home: &Home, binaries: &Binaries, folder: &Path, locale: &str, d
         .arg("--pgdata")
         .arg(folder)
         .args(["--username", USER, "--encoding=UTF8", "--locale", locale, "--lc-messages=C"])
-        // The socket's folder controls access. Other connections are rejected.
-        .args(["--auth-local=trust", "--auth-host=reject"])
+        // A page that the disk has changed is noticed when it is read.
+        .arg("--data-checksums")
+        // Each start writes the rules for connections.
+        .args(["--auth-local=reject", "--auth-host=reject"])
         .current_dir(home.folder())
         .stdin(Stdio::null());
     if !durable {

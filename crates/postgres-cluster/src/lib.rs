@@ -18,6 +18,7 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 mod advice;
+mod authentication;
 mod belongings;
 mod binaries;
 mod cluster;

@@ -13,6 +13,7 @@ pub(crate) fn settings(socket_folder: &Path, durable: bool) -> Vec<(&'static str
     let mut settings = vec![
         ("listen_addresses", String::new()),
         ("unix_socket_directories", quoted(&socket_folder.to_string_lossy())),
+        ("unix_socket_permissions", "0700".into()),
         ("port", PORT.to_string()),
         ("timezone", "UTC".into()),
         ("log_timezone", "UTC".into()),

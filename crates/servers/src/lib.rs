@@ -1,6 +1,7 @@
 //! The log and the database of a role or a command: which ones, and how to reach them.
 
 pub mod log;
+mod master_key;
 mod node_users;
 mod postgres;
 mod postgres_tls;
@@ -8,26 +9,26 @@ mod postgres_tls;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod postgres_tls_tests;
 mod rights;
-mod secrets;
 pub mod stream_prefix;
 
 use clap::Args;
 use command_line::running::{self, NotFound};
+use secrets::{SecretString, exposed};
 
+pub use master_key::{MasterKeyError, take_master_key};
 pub use node_users::{NodeUsers, PasswordFault};
 pub use postgres::{PostgresError, ServerError, connect, views, views_beside};
 pub use rights::{NoRight, may_append, may_read};
-pub use secrets::without_secrets;
 
 /// The servers that the roles share.
 #[derive(Debug, Clone, Args)]
 pub struct ServerUrls {
     /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string
     #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
-    pub event_store: Option<String>,
+    pub event_store: Option<SecretString>,
     /// The Postgres that holds the views
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
-    pub postgres: Option<String>,
+    pub postgres: Option<SecretString>,
     /// What the names of orders' streams start with, in a log that other applications use too: a
     /// log takes it with its first start, keeps it, and tells it to every other role and command
     /// [default: as the log says, or order-]
@@ -54,7 +55,7 @@ impl NotNamed {
 impl ServerUrls {
     /// The log's connection string.
     pub fn named_event_store(&self) -> Result<&str, NotNamed> {
-        self.event_store.as_deref().ok_or(NotNamed::EVENT_STORE)
+        exposed(self.event_store.as_ref()).ok_or(NotNamed::EVENT_STORE)
     }
 
     /// The servers of a command: the ones that are named, or else those of the process that runs in
@@ -64,11 +65,12 @@ impl ServerUrls {
             return Ok(self);
         }
         let Some(running) = running::in_usual_folder("--event-store and --postgres")? else { return Ok(self) };
-        Ok(Self { event_store: Some(running.event_store), postgres: running.postgres, ..self })
+        let (event_store, postgres) = (Some(running.event_store.into()), running.postgres.map(Into::into));
+        Ok(Self { event_store, postgres, ..self })
     }
 
     /// The database's URL.
     pub fn named_postgres(&self) -> Result<&str, NotNamed> {
-        self.postgres.as_deref().ok_or(NotNamed::POSTGRES)
+        exposed(self.postgres.as_ref()).ok_or(NotNamed::POSTGRES)
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use event_store::{ConnectError, EventStore, IdentityError, Position, ReadError, RecordedEvent};
 use event_store_node::{Node, NodeError, NodeHandle, NodeOptions};
+use secrets::{SecretString, exposed};
 
 use crate::rights::{NoRight, may_read};
 use crate::stream_prefix::{PrefixError, adopt};
@@ -18,7 +19,7 @@ pub struct LogArgs {
     /// The `EventStoreDB` (or `KurrentDB`) that holds the log, as a connection string [default: the
     /// log of what runs in the folder .tenuto, or `esdb://127.0.0.1:2113?tls=false`]
     #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
-    event_store: Option<String>,
+    event_store: Option<SecretString>,
     /// Instead: the data folder of an embedded log, a backup for one. It is read where it lies,
     /// unless a process that runs there has it
     #[arg(long, value_name = "FOLDER")]
@@ -91,7 +92,7 @@ impl LogArgs {
 
     async fn connect(&self) -> Result<Log, OpenError> {
         let Some(data) = &self.data else {
-            let place = running::event_store(self.event_store.as_deref())?;
+            let place = running::event_store(exposed(self.event_store.as_ref()))?;
             let store = EventStore::connect(&place)?;
             may_read(&store).await?;
             return Ok(Log { store, node: None });

@@ -25,6 +25,7 @@ mod lag;
 mod lag_figures;
 mod listening;
 mod log_guard;
+pub mod master_key;
 mod migrate;
 mod origin;
 mod page;

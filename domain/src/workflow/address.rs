@@ -37,6 +37,9 @@ pub enum AddressFault {
     /// The definition's address is not valid.
     #[error("the address of the participant {0}")]
     Faulty(String),
+    /// The configuration does not allow requests to this host.
+    #[error("{0}")]
+    NotPermitted(String),
 }
 
 /// What is wrong with an address, and at which of its characters (from 0), if at one.

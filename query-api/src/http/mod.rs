@@ -1,5 +1,6 @@
 //! GraphQL over HTTP, after the specification of that name, and the pages around it.
 
+mod console;
 mod endpoint;
 mod events;
 mod media;
@@ -17,8 +18,8 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 pub use endpoint::Endpoint;
 use media::Wanted;
@@ -64,7 +65,7 @@ pub async fn get(
     }
     let request = from_query(query.as_deref().unwrap_or_default());
     let wanted = match (media::wanted(&headers), &request) {
-        (Some(Wanted::Html), Err(NotWellFormed::NoQuery)) => return console(),
+        (Some(Wanted::Html), Err(NotWellFormed::NoQuery)) => return console::page(),
         (Some(Wanted::Html) | None, _) => return refuse(Wanted::Json, StatusCode::NOT_ACCEPTABLE, media::OFFERED),
         (Some(wanted), _) => wanted,
     };
@@ -96,13 +97,4 @@ impl Endpoint {
     async fn respond_to(&self, wanted: Wanted, operation: Operation) -> Response {
         respond_with(wanted, self.answer(operation).await).await
     }
-}
-
-/// A page that needs only this server: a header forbids scripts and styles from elsewhere.
-fn console() -> Response {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
-                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let headers: [(HeaderName, &str); 2] =
-        [(header::CONTENT_SECURITY_POLICY, policy), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
-    (headers, Html(include_str!("../../assets/console.html"))).into_response()
 }

@@ -13,7 +13,7 @@ use product::{Product, product_of};
 
 /// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
 /// The root knows all.
-const ALLOWED: [(&str, &[&str]); 28] = [
+const ALLOWED: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     (
         "command-handler",
@@ -25,6 +25,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "leader-consumer",
             "http-client",
             "http-problem",
+            "secrets",
             "signing",
             "views",
         ],
@@ -43,16 +44,17 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "leader-consumer",
             "order-stream",
             "projector",
+            "secrets",
             "servers",
             "views",
         ],
     ),
     ("crates/back-off", &[]),
-    ("crates/cli", &["back-off", "command-line", "domain", "http-client"]),
+    ("crates/cli", &["back-off", "command-line", "domain", "http-client", "secrets"]),
     ("crates/command-line", &["domain"]),
     ("crates/error-causes", &[]),
     ("crates/event-store", &["back-off", "event-store-protocol"]),
-    ("crates/event-store-node", &["accept-loop", "event-store", "event-store-protocol", "tls"]),
+    ("crates/event-store-node", &["accept-loop", "access", "event-store", "event-store-protocol", "tls"]),
     ("crates/event-store-protocol", &[]),
     ("crates/http-client", &["tls"]),
     ("crates/http-problem", &["domain"]),
@@ -70,6 +72,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
             "participants",
             "postgres-cluster",
             "projector",
+            "secrets",
             "servers",
             "views",
         ],
@@ -80,7 +83,8 @@ const ALLOWED: [(&str, &[&str]); 28] = [
     ),
     ("crates/order-stream", &["domain", "event-store"]),
     ("crates/postgres-cluster", &[]),
-    ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "tls", "views"]),
+    ("crates/secrets", &[]),
+    ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "secrets", "tls", "views"]),
     ("crates/signing", &[]),
     ("crates/supervisor", &["back-off", "error-causes"]),
     ("crates/tls", &[]),

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use command_line::output::printable_lines;
 use csv::{Terminator, WriterBuilder};
 
 use super::entry::Entry;
@@ -38,7 +39,7 @@ pub(super) fn table(entries: &[Entry]) -> Result<String, AuditError> {
 
 /// Numbers, ids and times come from Tenuto, and cannot begin a harmful formula.
 fn row(entry: &Entry) -> [String; 14] {
-    let guarded = |value: &str| guarded(value).into_owned();
+    let guarded = |value: &str| printable_lines(&guarded(value)).into_owned();
     let optional = |value: &Option<String>| guarded(value.as_deref().unwrap_or_default());
     [
         entry.revision.to_string(),

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::ids::OrderId;
 use event_store::RecordedEvent;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use order_stream::FoldedOrder;
+use sha2::{Digest, Sha256};
 
 use super::entry::Entry;
 use crate::findings::Finding;
 use command_line::duration;
-use command_line::output::printable;
+use command_line::output::{printable, printable_lines};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -21,7 +24,8 @@ pub(super) fn page(order: &OrderId, events: &[RecordedEvent], entries: &[Entry],
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="referrer" content="no-referrer";
                 meta name="viewport" content="width=device-width";
                 title { (printable(&title)) }
                 style { (PreEscaped(STYLE)) }
@@ -40,6 +44,12 @@ pub(super) fn page(order: &OrderId, events: &[RecordedEvent], entries: &[Entry],
         }
     };
     page.into_string() + "\n"
+}
+
+/// The style of the page is allowed by its hash, and nothing else.
+fn policy() -> String {
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'")
 }
 
 /// Facts about the order, from its events.
@@ -116,7 +126,7 @@ fn row(entry: &Entry, longest: i64) -> Markup {
             td class="n" { (entry.revision) }
             td class="n" { (entry.recorded_at.format("%F %T%.3f").to_string()) }
             td class="n" { "+" (duration::render(Duration::from_millis(waited.unsigned_abs()))) }
-            td class="bar" { i style={ "width:" (share) "%" } {} }
+            td class="bar" { svg { rect width={ (share) "%" } height="100%" {} } }
             td class="n" { (printable(entry.step.as_deref().unwrap_or_default())) }
             td {
                 (printable(&entry.summary))
@@ -141,12 +151,6 @@ fn reason(entry: &Entry) -> String {
     entry.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default()
 }
 
-/// A text of several lines, without characters that move the cursor or change the writing
-/// direction.
-fn printable_lines(text: &str) -> String {
-    text.lines().map(printable).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,5 +167,17 @@ mod tests {
         );
         assert_eq!(shown("a\u{202e}b\n"), "a\\u{202e}b\\n");
         assert_eq!(html! { (printable_lines("{\n <b>\n}")) }.into_string(), "{\n &lt;b&gt;\n}");
+    }
+
+    #[test]
+    fn the_policy_of_the_page_allows_its_own_style_alone() {
+        let page = page(&OrderId::new("A").unwrap(), &[], &[], &[]);
+        assert!(!page.contains("unsafe-inline") && !page.contains(" style=") && !page.contains("<script"), "{page}");
+        let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap().0;
+        let hash = STANDARD.encode(Sha256::digest(style));
+        assert!(
+            page.contains(&format!("style-src &#39;sha256-{hash}&#39;"))
+                || page.contains(&format!("style-src 'sha256-{hash}'"))
+        );
     }
 }

@@ -20,9 +20,6 @@ use super::walk::walk;
 use entry::Entry;
 use servers::log::{Log, LogArgs};
 
-/// A history may have personal data, so only the owner may read it.
-pub(crate) const PRIVATE: u32 = 0o600;
-
 /// Options of `tenuto audit export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {

@@ -27,6 +27,7 @@ use crate::CommandError;
 use crate::retry::{self, Patience};
 use command_line::output::printable;
 use command_line::running;
+use secrets::{SecretString, exposed, without_secrets};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,19 +41,19 @@ const MAX_DETAIL: usize = 300;
 pub struct ServerArgs {
     /// The server's address: orders are posted to URL/orders, queries to URL/graphql [default: the
     /// process that runs in the folder .tenuto, or `http://127.0.0.1:7007`]
-    #[arg(long, env = "TENUTO_SERVER", value_name = "URL")]
-    server: Option<String>,
+    #[arg(long, env = "TENUTO_SERVER", value_name = "URL", hide_env_values = true)]
+    server: Option<SecretString>,
 }
 
 impl ServerArgs {
     /// A client of that server.
     pub fn client(&self) -> Result<Client, CommandError> {
-        Client::new(&running::server(self.server.as_deref())?)
+        Client::new(&running::server(exposed(self.server.as_ref()))?)
     }
 
     #[cfg(test)]
     pub fn of(server: &str) -> Self {
-        Self { server: Some(server.to_owned()) }
+        Self { server: Some(server.into()) }
     }
 }
 
@@ -122,16 +123,15 @@ impl Client {
             .map_err(CommandError::Setup)?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("tenuto/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(CommandError::Setup)?;
         Ok(Self { http, base, patience, reached: Arc::default() })
     }
 
-    /// The server's address.
-    pub fn base(&self) -> &str {
-        &self.base
+    /// The server's address, without a password.
+    pub fn base(&self) -> String {
+        without_secrets(&self.base)
     }
 
     /// Places an order. An order without an id needs a `key`, so that it can be sent again safely.

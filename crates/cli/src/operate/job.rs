@@ -225,7 +225,7 @@ impl<'a> Job<'a> {
             progress.change(|counted| counted.told += 1);
         }
         if self.asked.json {
-            output::print(&format!("{text}\n"))?;
+            output::print_json(&format!("{text}\n"))?;
         }
         self.checkpoint.told()
     }

@@ -190,8 +190,11 @@ async fn operate(
         output::complain(&warning);
     }
     if carried.is_ok() || tally.orders() > 0 {
-        let summary = || tally.render(began.elapsed(), Palette::of_stdout());
-        output::print(&if more.json { format!("{}\n", tally.as_json()) } else { summary() })?;
+        if more.json {
+            output::print_json(&format!("{}\n", tally.as_json()))?;
+        } else {
+            output::print(&tally.render(began.elapsed(), Palette::of_stdout()))?;
+        }
     }
     carried.map(|()| tally.exit_code())
 }

@@ -5,6 +5,7 @@ pub mod pager;
 pub mod screen;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
@@ -85,7 +86,6 @@ impl Palette {
 /// The text, with each character escaped that would move the cursor, colour the terminal or change
 /// the direction of writing. Names and error messages come from outside.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
@@ -98,6 +98,38 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// The same for a text of several lines.
+pub fn printable_lines(text: &str) -> Cow<'_, str> {
+    if text.split('\n').all(|line| matches!(printable(line), Cow::Borrowed(_))) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split('\n').map(printable).collect::<Vec<_>>().join("\n"))
+}
+
+/// The same for JSON. Outside of strings it has no such character, and in a string the escape is
+/// the same text.
+fn printable_json(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c != '\n' && acts(c);
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().fold(String::with_capacity(text.len() + 8), |mut escaped, c| {
+        if acts(c) {
+            // Writing to a text does not fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+        escaped
+    });
+    Cow::Owned(escaped)
+}
+
+/// Whether a character moves the cursor, colours the terminal or changes the direction of writing.
+fn acts(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Standard output cannot be written.
@@ -131,6 +163,11 @@ pub fn print(text: &str) -> Result<(), WriteError> {
     Ok(stdout.flush()?)
 }
 
+/// Prints JSON to standard output.
+pub fn print_json(text: &str) -> Result<(), WriteError> {
+    print(&printable_json(text))
+}
+
 /// Prints a notice of a server. A server keeps running if its standard output is closed, so errors
 /// are ignored.
 pub fn announce(text: &str) {
@@ -138,10 +175,10 @@ pub fn announce(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Prints a line to standard error. If that cannot be written, no one can read the error of it
-/// either.
-pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Prints lines to standard error. They may have parts from outside. If they cannot be written, no
+/// one can read the error of it either.
+pub fn complain(lines: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable_lines(lines));
 }
 
 /// Asks a question at the terminal, and returns whether the answer is `yes`.
@@ -178,6 +215,18 @@ mod tests {
     fn what_would_act_on_the_terminal_is_escaped() {
         assert_eq!(printable("Wolski Zajazd, Łódź"), "Wolski Zajazd, Łódź");
         assert_eq!(printable("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
+    }
+
+    #[test]
+    fn lines_stay_lines_and_json_stays_the_same_json() {
+        assert_eq!(printable_lines("a\u{9b}b\nc\r\n"), "a\\u{9b}b\nc\\r\n");
+        assert_eq!(printable_lines("a\nb\n"), "a\nb\n");
+        let text = serde_json::to_string_pretty(&["a\u{202e}\u{7f}\u{9b}\u{1b}b\n\u{2069}"]).unwrap();
+        let shown = printable_json(&text);
+        assert!(!shown.contains(|c: char| c != '\n' && acts(c)), "{shown:?}");
+        let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parsed(&shown), parsed(&text));
+        assert_eq!(printable_json("[1]\n"), "[1]\n");
     }
 
     #[test]

@@ -120,12 +120,11 @@ async fn print(log: &Log, bench: Bench, args: &BacktestArgs) -> Result<ExitCode,
     let tally = backtest(log, Arc::new(bench), args.sample, printer.clone()).await;
     printer.finish()?;
     let tally = tally?;
-    let text = if args.json {
-        format!("{}\n", report::summary(&tally, began.elapsed()))
+    if args.json {
+        output::print_json(&format!("{}\n", report::summary(&tally, began.elapsed())))?;
     } else {
-        report::render(&tally, began.elapsed(), Palette::of_stdout(), output::screen::width())
-    };
-    output::print(&text)?;
+        output::print(&report::render(&tally, began.elapsed(), Palette::of_stdout(), output::screen::width()))?;
+    }
     if tally.orders() == 0 {
         output::complain(
             "tenuto: nothing was tried: no order of the log matches; is it the right log (--event-store, --data)?",
@@ -179,7 +178,7 @@ impl Observer for Printer {
         if text.is_empty() {
             return ControlFlow::Continue(());
         }
-        match output::print(&text) {
+        match output::print_json(&text) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);

@@ -68,7 +68,7 @@ pub async fn run(args: ReplayArgs) -> Result<ExitCode, LabError> {
 /// Prints the readable part of a history, and then its fault, if it has one.
 fn print(replayed: Replayed, json: bool) -> Result<ExitCode, LabError> {
     if json {
-        output::print(&replayed.text)?;
+        output::print_json(&replayed.text)?;
     } else {
         pager::print(&replayed.text)?;
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use command_line::output;
+use command_line::output::{self, WriteError};
 use domain::fault_matrix::{self, MatrixReport};
 use domain::workflow::Workflow;
 
@@ -77,6 +77,11 @@ fn carry_out(args: WorkflowArgs) -> Result<ExitCode, LabError> {
     }
 }
 
+/// Prints lines, which may have parts of a file.
+fn print(lines: &str) -> Result<(), WriteError> {
+    output::print(&output::printable_lines(lines))
+}
+
 /// The workflow of a file; `None`: the file has faults, which are printed.
 fn loaded(file: &Path) -> Result<Option<Workflow>, LabError> {
     match load(file) {
@@ -94,10 +99,10 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, LabError> {
         };
         let steps = workflow.steps.len() + workflow.compensated.len();
         let (name, version, file) = (&workflow.name, workflow.version, file.display());
-        output::print(&format!("{file}: {name} version {version}, {steps} steps, no faults\n"))?;
+        print(&format!("{file}: {name} version {version}, {steps} steps, no faults\n"))?;
         for hint in workflow.hints().iter().flatten() {
             let (line, column) = (hint.line, hint.column);
-            output::print(&format!("{file}:{line}:{column}: note: {}: {}\n", hint.path, hint.reason))?;
+            print(&format!("{file}:{line}:{column}: note: {}: {}\n", hint.path, hint.reason))?;
         }
     }
     Ok(code)
@@ -105,7 +110,7 @@ fn check(files: &[PathBuf]) -> Result<ExitCode, LabError> {
 
 fn diagram(file: &Path) -> Result<ExitCode, LabError> {
     let Some(workflow) = loaded(file)? else { return Ok(ExitCode::FAILURE) };
-    output::print(&(workflow.diagram() + "\n"))?;
+    print(&(workflow.diagram() + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -119,7 +124,7 @@ fn test(args: &TrialArgs) -> Result<ExitCode, LabError> {
             continue;
         };
         let report = fault_matrix::run(&workflow, &order, &samples);
-        output::print(&told(file, &report))?;
+        print(&told(file, &report))?;
         if !report.failures.is_empty() {
             code = ExitCode::FAILURE;
         } else if saw_nothing(&workflow, &report) {

@@ -8,6 +8,7 @@ use clap::Args;
 use command_line::data_folder::DataFolder;
 use command_line::{output, running};
 use event_store::EventStore;
+use secrets::{SecretString, exposed};
 
 use super::check::{exit_code, summary};
 use crate::MaintenanceError;
@@ -19,7 +20,7 @@ pub struct BackupArgs {
     /// The node whose log is copied, as a connection string [default: the log of the process that
     /// runs in the folder .tenuto, or `esdb://127.0.0.1:2113?tls=false`]
     #[arg(long, env = "TENUTO_EVENTSTORE", value_name = "esdb://HOST:PORT?tls=…", hide_env_values = true)]
-    from: Option<String>,
+    from: Option<SecretString>,
     /// The data folder for the copy: a new one, or that of an earlier backup
     #[arg(long, value_name = "FOLDER")]
     to: PathBuf,
@@ -29,7 +30,7 @@ pub struct BackupArgs {
 /// event.
 pub async fn run(args: BackupArgs) -> Result<ExitCode, MaintenanceError> {
     let begun = Instant::now();
-    let log = EventStore::connect(&running::event_store(args.from.as_deref())?)?;
+    let log = EventStore::connect(&running::event_store(exposed(args.from.as_ref()))?)?;
     let to = DataFolder { data: args.to };
     let report = backup(&log, &to).await?;
     let folder = to.event_store();

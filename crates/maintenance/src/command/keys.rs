@@ -1,5 +1,5 @@
-//! `tenuto keys`: exports the keys of personal data to an encrypted file, and imports them; rotates
-//! the secret of callbacks.
+//! `tenuto keys`: exports the keys of personal data to an encrypted file, imports them, and wraps
+//! them by another master key; rotates the secret of callbacks.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use command_handler::{Imported, rotate_callback_secrets};
 use command_line::{duration, output, running};
+use secrets::{SecretString, exposed};
 use servers::NotNamed;
 use sqlx::PgPool;
+use views::customer_keys::Rewrapped;
 
 use crate::MaintenanceError;
 use crate::keys::{self, KeyFile, Passphrase};
@@ -61,12 +63,21 @@ enum KeysCommand {
         #[command(flatten)]
         database: Database,
     },
+    /// Wrap all keys by the current master key (`TENUTO_MASTER_KEY`), also those that are stored as
+    /// they are or wrapped by an earlier one
+    ///
+    /// Add a new master key before the others first, separated by a comma, and restart the roles.
+    /// After this command the others can be left out.
+    Rewrap {
+        #[command(flatten)]
+        database: Database,
+    },
 }
 
 #[derive(Debug, Args)]
 struct Common {
-    /// A file whose first line is the passphrase [default: the environment variable
-    /// `TENUTO_KEYS_PASSPHRASE`]
+    /// A file whose first line is the passphrase [default: `TENUTO_KEYS_PASSPHRASE`, or the file
+    /// that `TENUTO_KEYS_PASSPHRASE_FILE` names]
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
     #[command(flatten)]
@@ -77,10 +88,10 @@ struct Common {
 struct Database {
     /// The Postgres that holds the keys [default: that of what runs in the folder .tenuto]
     #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
-    postgres: Option<String>,
+    postgres: Option<SecretString>,
 }
 
-/// Exports or imports keys, and prints how many; or rotates the secret of callbacks.
+/// Exports, imports or rewraps keys, and prints how many; or rotates the secret of callbacks.
 pub async fn run(args: KeysArgs) -> Result<ExitCode, MaintenanceError> {
     match args.command {
         KeysCommand::Export { to, common } => {
@@ -109,19 +120,25 @@ pub async fn run(args: KeysArgs) -> Result<ExitCode, MaintenanceError> {
                 duration::render(accepted)
             ));
         }
+        KeysCommand::Rewrap { database } => {
+            let Rewrapped { rewrapped, current } = keys::rewrap(&database.connect().await?).await?;
+            output::announce(&format!(
+                "{rewrapped} keys rewrapped; {current} were wrapped by the master key already\n"
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Database {
+    async fn connect(&self) -> Result<PgPool, MaintenanceError> {
+        let url = running::postgres(exposed(self.postgres.as_ref()))?.ok_or(NotNamed::POSTGRES)?;
+        Ok(servers::views(&url).await?)
+    }
 }
 
 impl Common {
     fn passphrase(&self) -> Result<Passphrase, MaintenanceError> {
         Ok(Passphrase::read(self.passphrase_file.as_deref())?)
-    }
-}
-
-impl Database {
-    async fn connect(&self) -> Result<PgPool, MaintenanceError> {
-        let url = running::postgres(self.postgres.as_deref())?.ok_or(NotNamed::POSTGRES)?;
-        Ok(servers::views(&url).await?)
     }
 }

@@ -40,8 +40,10 @@ pub struct RetryArgs {
 pub async fn list(args: ParkedArgs) -> Result<ExitCode, MaintenanceError> {
     let pool = servers::views(args.servers.or_running()?.named_postgres()?).await?;
     let print = |event: &ParkedRow| {
-        let line = if args.json { serde_json::to_string(event)? } else { in_words(event) };
-        Ok(output::print(&format!("{line}\n"))?)
+        if args.json {
+            return Ok(output::print_json(&format!("{}\n", serde_json::to_string(event)?))?);
+        }
+        Ok(output::print(&format!("{}\n", in_words(event)))?)
     };
     if parked::each(&pool, print).await? == 0 && !args.json {
         output::print(NOTHING)?;

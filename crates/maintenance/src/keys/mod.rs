@@ -8,7 +8,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use command_handler::{ImportError, Imported, import_keys, keys_after};
+use secrets::{ExposeSecret, SecretError, SecretString, Sources};
 use sqlx::PgPool;
+use views::customer_keys::{self, Rewrapped};
 
 pub use self::file::FileError;
 use self::file::{KeyReader, KeyWriter, MIN_PASSPHRASE_BYTES};
@@ -22,8 +24,11 @@ const MAX_PASSPHRASE_BYTES: u64 = 4_096;
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// No passphrase is given.
-    #[error("no passphrase is given: name a file with --passphrase-file, or set {PASSPHRASE}")]
+    #[error("no passphrase is given: name a file with --passphrase-file or {PASSPHRASE}_FILE, or set {PASSPHRASE}")]
     NoPassphrase,
+    /// The passphrase cannot be had from the environment.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The passphrase is too short.
     #[error("the passphrase must have at least {MIN_PASSPHRASE_BYTES} bytes, and has {0}")]
     Short(usize),
@@ -52,32 +57,37 @@ pub enum KeysError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// There is no master key to wrap by.
+    #[error("no master key is given: set TENUTO_MASTER_KEY, or TENUTO_MASTER_KEY_FILE to the name of a file with it")]
+    NoMasterKey,
     /// Keys cannot be added.
     #[error(transparent)]
     Import(#[from] ImportError),
 }
 
 /// The passphrase that encrypts a file of keys.
-pub struct Passphrase(Vec<u8>);
+pub struct Passphrase(SecretString);
 
 impl Passphrase {
     /// Reads the first line of the file, or the environment variable.
     pub fn read(file: Option<&Path>) -> Result<Self, KeysError> {
         let text = match file {
             Some(file) => first_line(file).map_err(|source| KeysError::Passphrase { file: file.to_owned(), source })?,
-            None => std::env::var(PASSPHRASE).map_err(|_| KeysError::NoPassphrase)?,
+            None => Sources::of_environment().read(PASSPHRASE)?.ok_or(KeysError::NoPassphrase)?,
         };
-        if text.len() < MIN_PASSPHRASE_BYTES {
-            return Err(KeysError::Short(text.len()));
-        }
-        Ok(Self(text.into_bytes()))
+        let length = text.expose_secret().len();
+        if length < MIN_PASSPHRASE_BYTES { Err(KeysError::Short(length)) } else { Ok(Self(text)) }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.expose_secret().as_bytes()
     }
 }
 
-fn first_line(file: &Path) -> std::io::Result<String> {
+fn first_line(file: &Path) -> std::io::Result<SecretString> {
     let mut text = String::new();
     File::open(file)?.take(MAX_PASSPHRASE_BYTES).read_to_string(&mut text)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    Ok(text.lines().next().unwrap_or_default().into())
 }
 
 /// Refuses a file that exists.
@@ -107,7 +117,7 @@ async fn write(part: &Path, pool: &PgPool, passphrase: &Passphrase) -> Result<u6
     let failed = |source: FileError| KeysError::File { file: part.to_owned(), source };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part);
     let file = BufWriter::new(file.map_err(|error| failed(error.into()))?);
-    let mut writer = KeyWriter::new(file, &passphrase.0).map_err(failed)?;
+    let mut writer = KeyWriter::new(file, passphrase.bytes()).map_err(failed)?;
     let (mut after, mut count) = (None, 0);
     loop {
         let page = keys_after(pool, after).await?;
@@ -122,6 +132,14 @@ async fn write(part: &Path, pool: &PgPool, passphrase: &Passphrase) -> Result<u6
     let mut file = writer.end().map_err(failed)?;
     file.flush().and_then(|()| file.get_ref().sync_all()).map_err(|error| failed(error.into()))?;
     Ok(count)
+}
+
+/// Wraps all keys by the current master key.
+pub async fn rewrap(pool: &PgPool) -> Result<Rewrapped, KeysError> {
+    if !views::master_key::is_set() {
+        return Err(KeysError::NoMasterKey);
+    }
+    Ok(customer_keys::rewrap(pool).await?)
 }
 
 /// A file of keys that was read to its end, so that it is known to be whole.
@@ -163,7 +181,7 @@ impl<'a> KeyFile<'a> {
     }
 
     fn reader(&self) -> Result<KeyReader<BufReader<File>>, FileError> {
-        KeyReader::new(BufReader::new(File::open(self.file)?), &self.passphrase.0)
+        KeyReader::new(BufReader::new(File::open(self.file)?), self.passphrase.bytes())
     }
 
     fn failed(&self, source: FileError) -> KeysError {

@@ -7,6 +7,7 @@ use domain::ids::OrderId;
 use domain::order::Direction;
 use domain::wire::participants::{ActionAnswered, Reply};
 use event_store::EventStore;
+use http_client::Destinations;
 use leader_consumer::LogAlarm;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -32,10 +33,7 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn new(options: &Options, log: Option<EventStore>) -> Result<Self, reqwest::Error> {
-        let client = http_client::builder()?
-            .timeout(options.delivery_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let client = Destinations::default().client_builder(None)?.timeout(options.delivery_timeout).build()?;
         Ok(Self { client, log, retry: options.retry, alarm: options.alarm.clone() })
     }
 

@@ -5,6 +5,7 @@
 mod databases;
 mod kills;
 mod places;
+mod rules;
 
 use std::{
     fs::Permissions,

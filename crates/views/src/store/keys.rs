@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Store;
 use crate::error::ViewsError;
+use crate::master_key;
 use crate::rows::OrderRow;
 
 /// A row of `customer_keys`.
@@ -73,7 +74,8 @@ impl Keys {
 }
 
 fn opened(key: Uuid, secret: &[u8], order: &str, sealed: &Sealed) -> Result<Contents, ViewsError> {
-    let key = CustomerKey::new(key, secret).map_err(|error| unreadable(order, &error))?;
+    let secret = master_key::in_use().open(key, secret).map_err(|error| unreadable(order, &error))?;
+    let key = CustomerKey::new(key, &secret).map_err(|error| unreadable(order, &error))?;
     let id = OrderId::new(order).map_err(|error| unreadable(order, &error))?;
     key.open(&id, sealed).map_err(|error| unreadable(order, &error))
 }

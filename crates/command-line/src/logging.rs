@@ -1,21 +1,28 @@
 //! Logs: to standard error, filtered by `TENUTO_LOG` in the form of `RUST_LOG`; coloured only on a
-//! terminal.
+//! terminal. A line is one event: what callers and servers sent cannot add lines, colours or
+//! another direction of writing.
 
 use std::env::VarError;
+use std::fmt;
 use std::io::IsTerminal;
 
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::output::printable;
 
 /// A filter that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("TENUTO_LOG={value:?} is no filter: {reason}; give levels, as in `info` or `warn,command_handler=debug`")]
-pub(crate) struct BadFilter {
+pub struct BadFilter {
     value: String,
     reason: String,
 }
 
 /// In development the terminal shows timelines, so only warnings and errors are logged.
-pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
+pub fn start(dev: bool) -> Result<(), BadFilter> {
     let levels = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
     // The engine reports a compaction as failed that the node has stopped. Where one does fail, the
     // node or the engine's worker reports that too.
@@ -30,8 +37,20 @@ pub(crate) fn start(dev: bool) -> Result<(), BadFilter> {
     };
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::stderr().is_terminal() && !plain;
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    let fields = debug_fn(field).delimited(" ");
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).fmt_fields(fields);
+    logs.with_writer(std::io::stderr).init();
     Ok(())
+}
+
+/// Writes a field of an event.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    match field.name() {
+        "message" => writer.write_str(&printable(&format!("{value:?}"))),
+        // The bridge from the crate `log` repeats the place here, which the line has already.
+        name if name.starts_with("log.") => Ok(()),
+        name => write!(writer, "{}={}", name.strip_prefix("r#").unwrap_or(name), printable(&format!("{value:?}"))),
+    }
 }
 
 /// The library reads an unknown level as a target: with `inof` it would log nothing.
@@ -52,7 +71,38 @@ fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_without_what_would_act_on_a_terminal() {
+        let (lines, fields) = (Lines::default(), debug_fn(field).delimited(" "));
+        let writer = lines.clone();
+        let logs = tracing_subscriber::fmt().with_ansi(false).fmt_fields(fields).with_writer(move || writer.clone());
+        let hostile = "a\u{1b}[2J\u{9b}31m\r\nERROR forged\u{202e}b";
+        tracing::subscriber::with_default(logs.finish(), || {
+            tracing::warn!(order = hostile, error = %hostile, count = 3, "it failed: {hostile}");
+        });
+        let written = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 1, "{written:?}");
+        assert!(!written.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{written:?}");
+        assert!(written.contains("it failed: a\\u{1b}[2J") && written.contains("count=3"), "{written:?}");
+    }
 
     #[test]
     fn a_filter_that_cannot_be_read_is_an_error_that_names_it() {

@@ -1,0 +1,54 @@
+//! The clients that send requests to participants. Each connects only to the hosts that the
+//! configuration permits, so a port that it names has its own clients.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_client::{Destinations, ParticipantTls};
+use reqwest::{Client, Error, Url};
+
+use super::connections::WatchConnections;
+
+/// The limit for opening a connection.
+const CONNECTING: Duration = Duration::from_secs(5);
+
+/// Clients for the same hosts.
+#[derive(Debug)]
+pub(super) struct Clients {
+    /// Keeps connections, and is watched for whether it used a kept one.
+    pub keeping: Client,
+    /// For requests that found their connection closed. It keeps no connections.
+    pub fresh: Client,
+}
+
+/// Clients by the port of the URL.
+#[derive(Debug, Clone)]
+pub(super) struct ClientsByPort {
+    named: Arc<BTreeMap<u16, Clients>>,
+    others: Arc<Clients>,
+}
+
+impl ClientsByPort {
+    pub fn new(destinations: &Destinations, tls: &ParticipantTls) -> Result<Self, Error> {
+        let named =
+            destinations.ports().into_iter().map(|port| Ok((port, Clients::new(destinations, Some(port), tls)?)));
+        let named = Arc::new(named.collect::<Result<_, Error>>()?);
+        Ok(Self { named, others: Arc::new(Clients::new(destinations, None, tls)?) })
+    }
+
+    /// The clients for this URL.
+    pub fn of(&self, url: &Url) -> &Clients {
+        url.port_or_known_default().and_then(|port| self.named.get(&port)).unwrap_or(&self.others)
+    }
+}
+
+impl Clients {
+    fn new(destinations: &Destinations, port: Option<u16>, tls: &ParticipantTls) -> Result<Self, Error> {
+        let builder = || Ok::<_, Error>(tls.of(destinations.client_builder(port)?).connect_timeout(CONNECTING));
+        Ok(Self {
+            keeping: builder()?.connector_layer(WatchConnections).build()?,
+            fresh: builder()?.pool_max_idle_per_host(0).build()?,
+        })
+    }
+}
