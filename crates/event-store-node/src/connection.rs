@@ -56,7 +56,7 @@ pub(super) fn accept(
             // If this fails, the connection is only slower.
             let _ = stream.set_nodelay(true).is_ok();
             let connection = Connection {
-                reached: Reached(stream.local_addr().ok()),
+                reached: Reached { at: stream.local_addr().ok(), by: stream.peer_addr().ok() },
                 stream: Transport::new(stream, tls.clone()),
                 cut: Box::pin(cut.clone().cancelled_owned()),
                 protocol: Protocol::Unknown { matched: 0 },
@@ -107,9 +107,14 @@ impl Protocol {
     }
 }
 
-/// The node's address that the client has used, if the system knows it.
+/// The two ends of a connection, if the system knows them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reached(pub(super) Option<SocketAddr>);
+pub(super) struct Reached {
+    /// The node's address that the client has used.
+    pub(super) at: Option<SocketAddr>,
+    /// The client's address.
+    pub(super) by: Option<SocketAddr>,
+}
 
 impl Connected for Connection {
     type ConnectInfo = Reached;

@@ -67,7 +67,7 @@ impl Pages {
             "/info" => Page::json(&self.info()),
             "/stats" => Page::json(&stats::nested(self.reader.head())),
             "/gossip" => {
-                let reached = request.extensions().get::<Reached>().and_then(|Reached(address)| *address);
+                let reached = request.extensions().get::<Reached>().and_then(|reached| reached.at);
                 Page::json(&self.member.gossip(reached, self.reader.head()))
             }
             _ => {

@@ -3,20 +3,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tls::client::{ClientFiles, Trust};
+use tls::{CertificateFault, FileFault};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{
-    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 
 use super::error::ConnectError;
 use super::fault::Fault;
@@ -129,122 +126,50 @@ fn insecure(node: &Endpoint, error: &io::Error) -> Fault {
 }
 
 fn bad_certificate(node: &Endpoint, wrong: &CertificateError) -> String {
-    match wrong {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+    match CertificateFault::from(wrong) {
+        CertificateFault::UnknownAuthority => format!(
             "the certificate of {node} is signed by an authority that is not trusted; name the authority's certificate with \
              tlsCAFile=FILE in the connection string"
         ),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            format!("the certificate of {node} has expired; renew it on the server")
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+        CertificateFault::Expired => format!("the certificate of {node} has expired; renew it on the server"),
+        CertificateFault::NotYetValid => {
             format!("the certificate of {node} is not valid yet; compare the clocks of both machines")
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
+        CertificateFault::OtherName => format!(
             "the certificate of {node} is not for the name {}; connect by a name that it has, or renew it with this one",
             node.host
         ),
-        other => format!("the certificate of {node} is refused: {other}"),
+        CertificateFault::Other(other) => format!("the certificate of {node} is refused: {other}"),
     }
 }
 
 fn client_config(settings: &Settings) -> Result<ClientConfig, ConnectError> {
-    let provider = Arc::new(ring::default_provider());
-    let unusable = |error: rustls::Error| ConnectError(format!("TLS cannot be set up: {error}"));
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?;
-    let verifier: Arc<dyn ServerCertVerifier> = if settings.verify_certificate {
-        let roots = Arc::new(roots(settings.ca_file.as_deref())?);
-        WebPkiServerVerifier::builder_with_provider(roots, provider)
-            .build()
-            .map_err(|error| ConnectError(format!("no certificate can be checked: {error}")))?
-    } else {
-        Arc::new(Unverified(provider))
+    let trust = match &settings.ca_file {
+        _ if !settings.verify_certificate => Trust::Anyone,
+        Some(file) => Trust::Only(file.into()),
+        None => Trust::Machine,
     };
-    // "Dangerous" is the library's name for any custom verifier. This one is the platform's, unless
-    // the user turned checks off.
-    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-    let mut config = match &settings.user_certificate {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let chain = certificates("userCertFile", certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| ConnectError(format!("the key in userKeyFile={key} cannot be used: {error}")))?;
-            builder.with_client_auth_cert(chain, key).map_err(unusable)?
-        }
-    };
+    let pair = settings.user_certificate.as_ref().map(|(certificate, key)| (certificate.into(), key.into()));
+    let mut config = ClientFiles { trust, pair }.load().map_err(|fault| unusable(settings, &fault))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }
 
-fn roots(ca_file: Option<&str>) -> Result<RootCertStore, ConnectError> {
-    let mut roots = RootCertStore::empty();
-    let Some(file) = ca_file else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(ConnectError(
-                "this machine trusts no certificate authority; install its CA certificates, name one with \
-                 tlsCAFile=FILE, or use tls=false with a server that does not use TLS"
-                    .into(),
-            ));
-        }
-        return Ok(roots);
+/// Names the option of the file that cannot be used.
+fn unusable(settings: &Settings, fault: &FileFault) -> ConnectError {
+    if matches!(fault, FileFault::NoAuthorities) {
+        return ConnectError(format!(
+            "{fault} with tlsCAFile=FILE, or use tls=false with a server that does not use TLS"
+        ));
+    }
+    let is = |file: &str| fault.path() == Some(Path::new(file));
+    let option = match (&settings.ca_file, &settings.user_certificate) {
+        (Some(ca), _) if is(ca) => "tlsCAFile",
+        (_, Some((certificate, _))) if is(certificate) => "userCertFile",
+        (_, Some((_, key))) if is(key) => "userKeyFile",
+        _ => return ConnectError(fault.to_string()),
     };
-    for certificate in certificates("tlsCAFile", file)? {
-        roots
-            .add(certificate)
-            .map_err(|error| ConnectError(format!("a certificate in tlsCAFile={file} cannot be used: {error}")))?;
-    }
-    Ok(roots)
-}
-
-fn certificates(option: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let unusable =
-        |error: &dyn std::fmt::Display| ConnectError(format!("the file {option}={file} cannot be used: {error}"));
-    let read = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
-    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| unusable(&error))?;
-    if read.is_empty() { Err(unusable(&"no certificate in PEM format is in it")) } else { Ok(read) }
-}
-
-/// Accepts any certificate, for `tlsVerifyCert=false`. The server still needs the certificate's
-/// key.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    ConnectError(format!("{option}: {fault}"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use reqwest::Url;
+use tls::CertificateFault;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
 use super::destinations::NotPermitted;
@@ -73,21 +74,23 @@ fn of_a_handshake(server: &str, reason: &rustls::Error) -> String {
 }
 
 fn of_a_certificate(server: &str, wrong: &CertificateError) -> String {
-    match wrong {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+    match CertificateFault::from(wrong) {
+        CertificateFault::UnknownAuthority => format!(
             "not sent: the certificate of {server} is signed by an authority that is not trusted; let this machine trust it, \
              or name its certificate in SSL_CERT_FILE and restart; for participants, --participants-ca-file names it too"
         ),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+        CertificateFault::Expired => {
             format!("not sent: the certificate of {server} has expired; renew it there")
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+        CertificateFault::NotYetValid => {
             format!("not sent: the certificate of {server} is not valid yet; compare the clocks of both machines")
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
+        CertificateFault::OtherName => format!(
             "not sent: the certificate of {server} is for another name; correct the host name in the URL, or renew the certificate with this one"
         ),
-        other => format!("not sent: the certificate of {server} is refused: {other}; correct it there"),
+        CertificateFault::Other(other) => {
+            format!("not sent: the certificate of {server} is refused: {other}; correct it there")
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reqwest::ClientBuilder;
 use tls::FileFault;
-use tls::client::ClientFiles;
+use tls::client::{ClientFiles, Trust};
 use tokio_rustls::rustls::ClientConfig;
 
 /// The files of requests to participants.
@@ -36,8 +36,11 @@ impl ParticipantFiles {
     /// Reads the files. Needs a runtime: a task reads them again.
     pub fn load(&self) -> Result<ParticipantTls, TlsFault> {
         let pair = self.participants_certificate.clone().zip(self.participants_key.clone());
-        let files = ClientFiles { authorities: self.participants_ca_file.clone(), pair };
-        Ok(ParticipantTls(files.load()?))
+        let trust = self.participants_ca_file.clone().map_or(Trust::Machine, Trust::MachineAnd);
+        if trust == Trust::Machine && pair.is_none() {
+            return Ok(ParticipantTls::default());
+        }
+        Ok(ParticipantTls(Some(ClientFiles { trust, pair }.load()?)))
     }
 }
 

@@ -6,8 +6,8 @@ use std::io;
 use std::path::PathBuf;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tls::FileFault;
 use tls::file::{PemFile, warn_if_exposed};
+use tls::{CertificateFault, FileFault};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{self, CertificateError, RootCertStore};
 use url::Url;
@@ -108,22 +108,20 @@ fn of_tls(error: &sqlx::Error) -> Option<String> {
 }
 
 fn of_a_certificate(wrong: &CertificateError) -> String {
-    match wrong {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate is signed by an authority that is not trusted; name the authority's certificate with \
-             sslrootcert=FILE"
+    match CertificateFault::from(wrong) {
+        CertificateFault::UnknownAuthority => {
+            "its certificate is signed by an authority that is not trusted; name the \
+             authority's certificate with sslrootcert=FILE"
                 .to_owned()
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate has expired; renew it there".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+        CertificateFault::Expired => "its certificate has expired; renew it there".to_owned(),
+        CertificateFault::NotYetValid => {
             "its certificate is not valid yet; compare the clocks of both machines".to_owned()
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+        CertificateFault::OtherName => {
             "its certificate is for another name; connect by a name that it has, or renew it with this one".to_owned()
         }
-        other => format!("its certificate is refused: {other}; correct it there"),
+        CertificateFault::Other(other) => format!("its certificate is refused: {other}; correct it there"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
@@ -14,65 +14,93 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertS
 use crate::file::{FileFault, PemFile, warn_if_exposed};
 use crate::reload::{EVERY, Reloaded};
 
-/// The files of outgoing connections. Without any, the authorities of this machine are trusted, and
-/// no certificate is shown.
+/// The files of outgoing connections.
 #[derive(Debug, Clone, Default)]
 pub struct ClientFiles {
-    /// Authorities to trust in addition to those of this machine.
-    pub authorities: Option<PathBuf>,
+    /// Which servers are trusted.
+    pub trust: Trust,
     /// The certificate to show, and its key.
     pub pair: Option<(PathBuf, PathBuf)>,
 }
 
+/// Which servers are trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Those with a certificate of an authority that this machine trusts.
+    #[default]
+    Machine,
+    /// The same, and those of the authorities in this file.
+    MachineAnd(PathBuf),
+    /// Only those of the authorities in this file.
+    Only(PathBuf),
+    /// All. A server still needs the key of its certificate.
+    Anyone,
+}
+
+impl Trust {
+    fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::MachineAnd(file) | Self::Only(file) => Some(file),
+            Self::Machine | Self::Anyone => None,
+        }
+    }
+}
+
 impl ClientFiles {
-    /// The configuration of connections with these files, if they are named. Each handshake uses
-    /// the current ones. Needs a runtime: a task reads the files again.
-    pub fn load(&self) -> Result<Option<ClientConfig>, FileFault> {
+    /// The configuration of connections with these files. Each handshake uses the current ones: a
+    /// task of the runtime reads them again.
+    pub fn load(&self) -> Result<ClientConfig, FileFault> {
         self.load_again_every(EVERY)
     }
 
-    fn load_again_every(&self, every: Duration) -> Result<Option<ClientConfig>, FileFault> {
-        let Self { authorities, pair } = self;
-        if authorities.is_none() && pair.is_none() {
-            return Ok(None);
-        }
-        let files = authorities.iter().chain(pair.iter().flat_map(|(certificate, key)| [certificate, key])).cloned();
+    fn load_again_every(&self, every: Duration) -> Result<ClientConfig, FileFault> {
+        let Self { trust, pair } = self.clone();
+        let files = trust.file().into_iter().chain(pair.iter().flat_map(|(certificate, key)| [certificate, key]));
+        let files = files.cloned().collect();
         let provider = Arc::new(ring::default_provider());
-        let (with_authorities, using) = (authorities.is_some(), provider.clone());
-        let make = move |files: &[PemFile]| Identity::of(files, with_authorities, &using);
-        let identity = Arc::new(Current(Reloaded::new(files.collect(), every, make)?));
+        let using = provider.clone();
+        let make = move |files: &[PemFile]| Identity::of(files, &trust, &using);
+        let identity = Arc::new(Current(Reloaded::new(files, every, make)?));
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| FileFault::Setup(error.to_string()))?;
         // "Dangerous" is the library's name for any custom verifier. This one is the library's own,
-        // with the current authorities.
+        // with the current authorities, unless no server is to be verified.
         let builder = builder.dangerous().with_custom_certificate_verifier(identity.clone());
         let mut config = builder.with_client_cert_resolver(identity);
         // A session that is resumed is not verified again.
         config.resumption = Resumption::disabled();
-        Ok(Some(config))
+        Ok(config)
     }
 }
 
 /// What connections trust and show.
 struct Identity {
-    verifier: Arc<WebPkiServerVerifier>,
+    verifier: Arc<dyn ServerCertVerifier>,
     own: Option<Arc<CertifiedKey>>,
 }
 
 impl Identity {
-    /// Of these files: authorities, if they are the first, and maybe a certificate and its key.
-    fn of(files: &[PemFile], with_authorities: bool, provider: &Arc<CryptoProvider>) -> Result<Self, FileFault> {
-        let (authorities, pair) = files.split_at(usize::from(with_authorities));
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        authorities.iter().try_for_each(|file| file.add_to(&mut roots))?;
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        let verifier = verifier.map_err(|error| FileFault::Setup(error.to_string()))?;
+    /// Of these files: the one of authorities, if one is named, and maybe a certificate and its
+    /// key.
+    fn of(files: &[PemFile], trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, FileFault> {
+        let (authorities, pair) = files.split_at(usize::from(trust.file().is_some()));
         let own = match pair {
             [certificate, key] => Some(certified(certificate, key, provider)?),
             _ => None,
         };
-        Ok(Self { verifier, own })
+        if *trust == Trust::Anyone {
+            return Ok(Self { verifier: Arc::new(Unverified(provider.clone())), own });
+        }
+        let mut roots = RootCertStore::empty();
+        if !matches!(trust, Trust::Only(_)) {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        authorities.iter().try_for_each(|file| file.add_to(&mut roots))?;
+        if roots.is_empty() {
+            return Err(FileFault::NoAuthorities);
+        }
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        Ok(Self { verifier: verifier.map_err(|error| FileFault::Setup(error.to_string()))?, own })
     }
 }
 
@@ -122,6 +150,45 @@ impl ServerCertVerifier for Current {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.current().verifier.supported_verify_schemes()
+    }
+}
+
+/// Accepts any certificate. The server still needs the certificate's key.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -195,8 +262,8 @@ mod tests {
         let authorities = authority.file(mine.path());
         let Files { certificate, key } = other.issue("tenuto", &[]).files(mine.path(), "own");
         let files =
-            ClientFiles { authorities: Some(authorities.clone()), pair: Some((certificate.clone(), key.clone())) };
-        let config = files.load_again_every(SOON).unwrap().unwrap();
+            ClientFiles { trust: Trust::Only(authorities.clone()), pair: Some((certificate.clone(), key.clone())) };
+        let config = files.load_again_every(SOON).unwrap();
         assert!(!is_served(&config, port).await, "another authority has signed the certificate");
         let Issued { certificate: text, key: text_of_key } = authority.issue("tenuto", &[]);
         std::fs::write(&key, text_of_key).unwrap();
@@ -206,10 +273,11 @@ mod tests {
         until(&config, port, false).await;
     }
 
-    #[tokio::test]
-    async fn without_files_there_is_nothing_to_set_up_and_a_faulty_one_is_an_error() {
-        assert!(ClientFiles::default().load().unwrap().is_none());
-        let missing = ClientFiles { authorities: Some("/missing/ca.pem".into()), pair: None };
-        assert!(missing.load().unwrap_err().to_string().contains("/missing/ca.pem"));
+    #[test]
+    fn a_faulty_file_is_an_error_that_names_it_also_outside_of_a_runtime() {
+        let missing = ClientFiles { trust: Trust::MachineAnd("/missing/ca.pem".into()), pair: None };
+        let fault = missing.load().unwrap_err();
+        assert_eq!(fault.path(), Some(std::path::Path::new("/missing/ca.pem")));
+        assert!(ClientFiles { trust: Trust::Anyone, pair: None }.load().is_ok());
     }
 }

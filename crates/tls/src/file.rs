@@ -60,9 +60,24 @@ pub enum FileFault {
         /// Why.
         source: rustls::Error,
     },
+    /// There is no authority to trust.
+    #[error("this machine trusts no certificate authority; install its CA certificates, or name a file with one")]
+    NoAuthorities,
     /// TLS cannot be set up with it.
     #[error("TLS cannot be set up: {0}")]
     Setup(String),
+}
+
+impl FileFault {
+    /// The file, or the first of two.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { path, .. } | Self::Malformed { path, .. } | Self::NoAuthority { path, .. } => Some(path),
+            Self::TooLarge(path) | Self::NoCertificate(path) | Self::NoKey(path) => Some(path),
+            Self::NoPair { certificate, .. } => Some(certificate),
+            Self::NoAuthorities | Self::Setup(_) => None,
+        }
+    }
 }
 
 /// A file and its content.

@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod certificate_fault;
 pub mod client;
 mod client_certificate;
 pub mod file;
@@ -16,6 +17,7 @@ mod reload;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use certificate_fault::CertificateFault;
 pub use client_certificate::ClientCertificate;
 pub use file::FileFault;
 pub use listener::{ListenerFiles, ListenerTls, Secured};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use crate::file::{FileFault, PemFile};
@@ -26,7 +27,7 @@ impl<T> fmt::Debug for Reloaded<T> {
 impl<T: Send + Sync + 'static> Reloaded<T> {
     /// Makes the value from the files, and compares the files every so often, in a task that ends
     /// with the value. The content decides, not the time of a change: a link that leads to another
-    /// folder is a change too.
+    /// folder is a change too. Outside of a runtime, the value stays as it is.
     pub fn new(
         files: Vec<PathBuf>,
         every: Duration,
@@ -35,7 +36,10 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
         let read = read(&files)?;
         let reloaded = Arc::new(Self { current: RwLock::new(Arc::new(make(&read)?)) });
         let watched = Watched { files, seen: Ok(read), make };
-        tokio::spawn(keep_current(Arc::downgrade(&reloaded), watched, every));
+        let has_files = !watched.files.is_empty();
+        if let Some(runtime) = Handle::try_current().ok().filter(|_| has_files) {
+            runtime.spawn(keep_current(Arc::downgrade(&reloaded), watched, every));
+        }
         Ok(reloaded)
     }
 

@@ -53,7 +53,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ("crates/cli", &["back-off", "command-line", "domain", "http-client", "secrets"]),
     ("crates/command-line", &["domain"]),
     ("crates/error-causes", &[]),
-    ("crates/event-store", &["back-off", "event-store-protocol"]),
+    ("crates/event-store", &["back-off", "event-store-protocol", "tls"]),
     ("crates/event-store-node", &["accept-loop", "access", "event-store", "event-store-protocol", "tls"]),
     ("crates/event-store-protocol", &[]),
     ("crates/http-client", &["tls"]),

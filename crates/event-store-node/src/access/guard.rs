@@ -11,6 +11,7 @@ use super::caller::Caller;
 use super::credentials::{Credentials, Unreadable};
 use super::methods::{Need, need};
 use super::users::{Users, UsersError};
+use crate::connection::Reached;
 use crate::gate::{Answering, Gate};
 use crate::page::Page;
 use crate::service::refusal;
@@ -45,7 +46,10 @@ impl Gate for Guard {
         async move {
             match users.check(&given.login, given.password).await {
                 Ok(Some(caller)) => admitted(request, caller, &mut behind).await,
-                Ok(None) => refused(&request, Refused::Unknown).await,
+                Ok(None) => {
+                    report(&request, &given.login, "the user does not exist, is disabled, or has another password");
+                    refused(&request, Refused::Unknown).await
+                }
                 Err(UsersError::Busy) => refused(&request, Refused::Busy).await,
                 Err(error) => {
                     tracing::error!(%error, "a password could not be checked");
@@ -64,10 +68,19 @@ where
 {
     let need: Need = need(request.uri().path());
     if !need.is_met_by(&caller) {
+        if let Caller::User(user) = &caller {
+            report(&request, &user.login, "the user does not have the right to this");
+        }
         return refused(&request, if caller.is_user() { Refused::NotAllowed } else { Refused::Anonymous });
     }
     request.extensions_mut().insert(caller);
     behind.call(request).boxed()
+}
+
+/// Logs a refused attempt. The name may be anything, so it is written with escapes.
+fn report(request: &Request<BoxBody>, login: &str, reason: &str) {
+    let from = request.extensions().get::<Reached>().and_then(|reached| reached.by);
+    tracing::warn!(user = ?login, ?from, path = request.uri().path(), "the event store has refused a request: {reason}");
 }
 
 /// Why a request is refused.

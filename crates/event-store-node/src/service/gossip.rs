@@ -16,7 +16,7 @@ pub(crate) struct GossipService(pub(crate) Member);
 impl Gossip for GossipService {
     async fn read(&self, request: Request<Empty>) -> Result<Response<ClusterInfo>, Status> {
         let Self(this) = self;
-        let (address, port) = this.end_point(request.extensions().get::<Reached>().and_then(|Reached(at)| *at));
+        let (address, port) = this.end_point(request.extensions().get::<Reached>().and_then(|reached| reached.at));
         let member = MemberInfo {
             instance_id: Some(shared::Uuid { value: Some(shared::uuid::Value::String(this.instance.to_string())) }),
             // In ticks of 100 ns since 1970.
