@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The variables of the environment whose names end with `_URL`, and the files that others name.
+    /// The variables of the environment whose names end with `_URL`, or the files that name them.
     pub fn in_environment(destinations: Destinations) -> Result<Self, SecretError> {
         Ok(Self { urls: Sources::of_environment().ending("_URL")?, destinations })
     }
