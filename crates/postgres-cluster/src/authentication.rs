@@ -24,7 +24,7 @@ pub(crate) fn write_rules(data: &Path, identity: Identity) -> Result<(), Error> 
     let own = name(rustix::process::geteuid().as_raw()).ok_or(Error::NoUserName)?;
     let root = name(0).filter(|root| *root != own);
     let users = std::iter::once(own).chain(root);
-    let map: String = users.map(|user| format!("{MAP} {} {USER}\n", quoted(&user))).collect();
+    let map = users.map(|user| format!("{MAP} {} {USER}\n", quoted(&user))).collect::<Vec<_>>().concat();
     replace(&data.join("pg_ident.conf"), &map, identity)?;
     replace(&data.join("pg_hba.conf"), &format!("local all {USER} peer map={MAP}\n"), identity)
 }

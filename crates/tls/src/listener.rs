@@ -113,7 +113,7 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
     let mut config = config.map_err(|source| FileFault::NoPair {
         certificate: certificate.path().to_owned(),
         key: key.path().to_owned(),
-        source,
+        source: Box::new(source),
     })?;
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Ok(config)

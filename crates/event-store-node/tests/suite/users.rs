@@ -30,7 +30,7 @@ async fn node(folder: &TempDir) -> NodeHandle {
 }
 
 fn string(node: &NodeHandle, user: &str) -> String {
-    let user = if user.is_empty() { String::new() } else { format!("{}@", user) };
+    let user = if user.is_empty() { String::new() } else { format!("{user}@") };
     format!("esdb://{user}{}?tls=false", node.address())
 }
 
@@ -115,7 +115,7 @@ async fn ordinary_streams_are_for_users_and_the_systems_are_for_administrators()
     let stream = unique("order");
     for user in [&anna, &ops, &admin] {
         assert!(!is_denied(user, &stream).await);
-        assert_eq!(is_denied(user, "$mine").await, !std::ptr::eq(user, &admin));
+        assert_eq!(is_denied(user, "$mine").await, !std::ptr::eq(user, &raw const admin));
     }
     assert_eq!(anna.read_stream(&stream, 0, 10).await.unwrap().len(), 3);
     for denied in [&anna, &ops] {

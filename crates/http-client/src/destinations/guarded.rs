@@ -36,8 +36,13 @@ const fn v4(address: [u8; 4], length: u8, what: &'static str) -> Guarded {
 }
 
 const fn v6(address: [u16; 8], length: u8, what: &'static str) -> Guarded {
-    let [a, b, c, d, e, f, g, h] = address;
-    Guarded { network: IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), length)), what }
+    let mut bits = 0_u128;
+    let mut index = 0;
+    while index < address.len() {
+        bits = (bits << 16) | address[index] as u128;
+        index += 1;
+    }
+    Guarded { network: IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::from_bits(bits), length)), what }
 }
 
 /// The guarded network that has this address, also as an IPv4 address within IPv6.
@@ -55,14 +60,16 @@ pub(super) fn guarded(address: IpAddr) -> Option<Guarded> {
 /// The IPv4 address that a gateway sends on to: of NAT64 (RFC 6052), of 6to4 (RFC 3056), and of the
 /// compatible form (RFC 4291), which some systems still know.
 fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let (high, low) = match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] | [0, 0, 0, 0, 0, 0, high, low] => (high, low),
-        _ => return None,
+    let ([0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] | [0, 0, 0, 0, 0, 0, high, low]) =
+        address.segments()
+    else {
+        return None;
     };
-    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
+    Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::*;
 
