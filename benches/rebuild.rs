@@ -15,9 +15,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use access::Caller;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use axum::{Extension, Router};
 use event_store::{EventStore, Expected, NewEvent};
 use event_store_node::{Node, NodeOptions};
 use postgres_cluster::{Cluster, Options};
@@ -69,7 +70,8 @@ async fn main() {
 
     let world = World {
         store: store.clone(),
-        api: query_api::router(pool.clone(), store.clone(), &query_api::Options::default()),
+        api: query_api::router(pool.clone(), store.clone(), &query_api::Options::default())
+            .layer(Extension(Caller::Anyone)),
         orders: AtomicU64::new(count),
         queries: AtomicU64::new(0),
         slowest_us: AtomicU64::new(0),

@@ -60,6 +60,8 @@ pub(crate) enum Command {
     /// Remove the data of a data folder, also if it is stored elsewhere: the log, the database, and
     /// the keys of personal data
     Reset(maintenance::command::reset::ResetArgs),
+    /// Create, list and revoke the API keys of callers
+    Key(maintenance::command::key::KeyArgs),
     /// Export the keys of personal data to an encrypted file, import them, or wrap them by another
     /// master key; or rotate the secret of callbacks
     Keys(maintenance::command::keys::KeysArgs),
@@ -96,6 +98,7 @@ impl Command {
             | Self::Skip(_)
             | Self::Forget(_)
             | Self::Reset(_)
+            | Self::Key(_)
             | Self::Keys(_)
             | Self::Audit(_)
             | Self::Workflow(_) => false,

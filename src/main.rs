@@ -10,8 +10,6 @@
 mod args;
 mod backends;
 mod files;
-mod health;
-mod metrics;
 mod renamed;
 mod roles;
 mod signals;
@@ -90,6 +88,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Skip(args) => Ok(cli::operate::skip(args).await?),
         Command::Forget(args) => Ok(cli::forget::run(args).await?),
         Command::Reset(args) => Ok(maintenance::command::reset::run(args).await?),
+        Command::Key(args) => Ok(maintenance::command::key::run(args).await?),
         Command::Keys(args) => Ok(maintenance::command::keys::run(args).await?),
         Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
         Command::Workflow(args) => Ok(lab::command::workflow::run(args)?),

@@ -215,7 +215,7 @@ impl Cause {
     }
 
     /// The same, sent by this participant.
-    pub fn from_participant(self, participant: String) -> Self {
+    pub fn of_participant(self, participant: String) -> Self {
         Self { participant: Some(participant), ..self }
     }
 

@@ -108,7 +108,7 @@ impl<'w> Story<'w> {
     pub fn place(&mut self, order: NewOrder) -> Then {
         let order = NewOrder { workflow: self.workflow.name.clone(), ..order };
         let order_id = order.order_id.clone().unwrap_or_else(|| OrderId::new("1").expect("a valid id"));
-        self.when(&Command::Place(Box::new(Place { order_id, order, now: self.now() })))
+        self.when(&Command::Place(Box::new(Place { order_id, order, placed_by: None, now: self.now() })))
     }
 
     /// Answers the attempt in flight of a step.

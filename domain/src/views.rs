@@ -36,6 +36,8 @@ pub struct OrderView<'a> {
     pub state: &'static str,
     /// The shop's id of the customer.
     pub customer_id: &'a str,
+    /// The principal that placed it; `None`: callers were not authenticated.
+    pub placed_by: Option<&'a str>,
     /// The readable part of the data that identify a person.
     pub personal: Cow<'a, PersonalData>,
     /// The sealed personal data.
@@ -123,6 +125,7 @@ impl<'a> OrderView<'a> {
             status: &state.status,
             state: state.state().as_str(),
             customer_id: &placed.customer_id,
+            placed_by: placed.placed_by.as_deref(),
             personal: placed.readable(),
             sealed: placed.sealed.as_ref(),
             currency: &placed.currency,
@@ -168,7 +171,7 @@ impl<'a> EntryView<'a> {
         Self {
             summary: summary(event),
             step: event.step(),
-            actor: metadata.actor.as_deref(),
+            actor: metadata.actor.as_deref().or(event.placed_by()),
             reason: metadata.reason.as_deref(),
             correlation_id: &metadata.correlation_id,
             causation_id: metadata.causation_id,

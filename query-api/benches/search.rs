@@ -10,9 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use access::Caller;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use axum::{Extension, Router};
 use event_store::EventStore;
 use postgres_cluster::testing::database;
 use query_api::Options;
@@ -79,7 +80,7 @@ async fn main() {
     sqlx::raw_sql(AssertSqlSafe(fill)).execute(&pool).await.unwrap();
     sqlx::raw_sql("VACUUM (ANALYZE) orders, steps").execute(&pool).await.unwrap();
     let log = EventStore::connect("esdb://127.0.0.1:1?tls=false").unwrap();
-    let router = query_api::router(pool, log, &Options::default());
+    let router = query_api::router(pool, log, &Options::default()).layer(Extension(Caller::Anyone));
 
     let searches: Vec<(Value, &str)> =
         filters().into_iter().flat_map(|filter| SORTS.map(|sort| (filter.clone(), sort))).collect();

@@ -18,6 +18,8 @@ pub struct OrderFilter {
     state: Option<Vec<State>>,
     /// Id of the customer.
     customer: Option<Vec<ID>>,
+    /// Principal that placed the order.
+    placed_by: Option<Vec<String>>,
     /// The definition followed.
     workflow: Option<WorkflowFilter>,
     /// Stock-keeping unit of a line.
@@ -87,6 +89,7 @@ impl OrderFilter {
             statuses: sorted(self.status, |status| status),
             states: sorted(self.state, State::to_domain),
             customers: sorted(self.customer, |id| id.0),
+            placed_by: sorted(self.placed_by, |principal| principal),
             workflow: self.workflow.map(|WorkflowFilter { name, version }| filter::WorkflowFilter { name, version }),
             skus: sorted(self.sku, |sku| sku),
             min_lines: self.min_lines,

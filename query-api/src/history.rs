@@ -190,6 +190,7 @@ fn earlier(folded: &FoldedOrder) -> Earlier {
         status: order.status.to_owned(),
         state: order.state.to_owned(),
         customer_id: order.customer_id.to_owned(),
+        placed_by: order.placed_by.map(str::to_owned),
         customer_name: personal.name,
         customer_email: personal.email,
         currency: order.currency.to_owned(),

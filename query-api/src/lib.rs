@@ -11,6 +11,7 @@
 mod admission;
 mod budget;
 mod completions;
+mod disclosures;
 mod document;
 mod error;
 mod filter;
@@ -22,6 +23,7 @@ mod options;
 mod order_endpoint;
 mod order_status;
 mod paging;
+mod permission;
 mod schema;
 mod sort;
 mod view_position;

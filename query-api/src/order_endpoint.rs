@@ -7,10 +7,11 @@
 
 use std::time::Duration;
 
+use access::{Caller, Operation, Reach};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Extensions, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::ids::OrderId;
 use http_problem::Problem;
@@ -62,9 +63,22 @@ impl Orders {
 
     /// The status of an order, once the views have that position, and once it has ended if that is
     /// in time.
-    async fn status(&self, id: &str, Wait { wait, position }: Wait) -> Result<Option<OrderStatus>, NoStatus> {
+    async fn status(
+        &self,
+        id: &str,
+        Wait { wait, position }: Wait,
+        reach: &Reach,
+    ) -> Result<Option<OrderStatus>, NoStatus> {
         if let Some(wanted) = position {
             self.reach(wanted).await?;
+        }
+        if *reach != Reach::Everything {
+            // Before any wait: an order that is not the caller's own is answered like one that does
+            // not exist, and as soon.
+            let found = self.present(id, position).await?;
+            if !found.is_some_and(|order| reach.covers_order(order.placed_by.as_deref())) {
+                return Ok(None);
+            }
         }
         if let Some(seconds) = wait.filter(|seconds| *seconds > 0) {
             let ended = self.completions.wait(comparable(id), Duration::from_secs(seconds.into())).await?;
@@ -72,6 +86,11 @@ impl Orders {
                 return Ok(ended);
             }
         }
+        self.present(id, position).await
+    }
+
+    /// The status of an order now.
+    async fn present(&self, id: &str, position: Option<u64>) -> Result<Option<OrderStatus>, NoStatus> {
         let found = order_status(&self.pool, id).await?;
         if found.is_none() && position.is_none() && self.catches_up(id).await {
             return Ok(order_status(&self.pool, id).await?);
@@ -117,6 +136,7 @@ pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
 
 pub(crate) async fn get(
     State(orders): State<Orders>,
+    extensions: Extensions,
     id: Result<Path<String>, PathRejection>,
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<OrderStatus>, Problem> {
@@ -132,7 +152,8 @@ pub(crate) async fn get(
              answered with"
         ))
     })?;
-    let status = orders.status(&id, wait).await?;
+    let reach = Caller::of(&extensions).reach(Operation::ReadOrders);
+    let status = orders.status(&id, wait, &reach).await?;
     status.map(Json).ok_or_else(|| Problem::not_found("There is no such order"))
 }
 
@@ -149,7 +170,8 @@ impl From<NoStatus> for Problem {
 /// The order called `batch`.
 pub(crate) async fn get_batch(
     orders: State<Orders>,
+    extensions: Extensions,
     wait: Result<Query<Wait>, QueryRejection>,
 ) -> Result<Json<OrderStatus>, Problem> {
-    get(orders, Ok(Path("batch".to_owned())), wait).await
+    get(orders, extensions, Ok(Path("batch".to_owned())), wait).await
 }

@@ -20,6 +20,9 @@ pub struct OrderStatus {
     /// Why the workflow's `result` has no value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_error: Option<String>,
+    /// The principal that placed it.
+    #[serde(skip)]
+    pub placed_by: Option<String>,
     /// Index of its last event in its stream.
     pub revision: u64,
     /// Position of that event in the log. It is a text of digits, because a JSON number cannot hold
@@ -34,6 +37,7 @@ impl From<StatusRow> for OrderStatus {
             status: row.status,
             state: row.state,
             result_error: row.result_error,
+            placed_by: row.placed_by,
             revision: row.revision.cast_unsigned(),
             position: row.position.cast_unsigned().to_string(),
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use authentication::AuthenticationArgs;
 use clap::Args;
 use command_handler::{
     Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
@@ -44,6 +45,8 @@ pub(crate) struct CommandHandlerArgs {
     servers: ServerUrls,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    authentication: AuthenticationArgs,
     #[command(flatten)]
     driving: Driving,
     /// The URL at which participants deliver later answers [default: the address that this process
@@ -124,15 +127,12 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = args.listen.bind().await?;
+    let authentication = args.authentication.begin()?;
+    let listener = args.listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
     let public_url = args.public_url.unwrap_or_else(|| url.clone());
     address::base(&public_url).map_err(BadPublicUrl)?;
-    let (door, closed, alarms) = (
-        Door::new(STARTING),
-        CancellationToken::new(),
-        Alarms { open: listener.access().warning(), ..Alarms::default() },
-    );
+    let (door, closed, alarms) = (Door::new(STARTING), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
     let start = async {
@@ -140,6 +140,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
         let pool = async { Ok::<_, Box<dyn std::error::Error>>(servers::views_beside(&event_store, postgres).await?) };
         let (pool, _) = tokio::try_join!(pool, adopted)?;
+        authentication.look_up_keys_in(&pool);
         servers::may_append(&event_store, &command_handler::streams()).await?;
         let (alarms, leaving, closed) = (&alarms, &stop, &closed);
         let watched = Watched { event_store: &event_store, pool: &pool, alarms, leaving, closed, projector: None };

@@ -3,6 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use access::Exposure;
+use authentication::{Authentication, AuthenticationArgs};
+use axum::Router;
 use clap::Args;
 use command_handler::Settings;
 use http_client::Rule;
@@ -18,13 +21,13 @@ use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
 use crate::backends::Backends;
-use crate::health::Dependencies;
 use crate::signals;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
-use http_server::Listen;
 use http_server::door::Door;
+use http_server::{Listen, Listener, ListenerFiles};
+use probes::health::Dependencies;
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_verified;
 use supervisor::Supervisor;
@@ -39,6 +42,8 @@ pub(crate) struct DevArgs {
     data: DataFolder,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    authentication: AuthenticationArgs,
     #[command(flatten)]
     servers: ServerUrls,
     #[command(flatten)]
@@ -55,14 +60,12 @@ pub(crate) struct DevArgs {
 
 pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let stop = signals::stop_token()?;
-    let listener = args.listen.bind().await?;
+    let authentication = args.authentication.begin()?;
+    let listener = args.listen.bind(authentication.of_gate()).await?;
     let base = listener.url()?;
+    let (services_at, services_listener) = reference_services_at(&base, &authentication).await?;
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
-    let (door, closed, alarms) = (
-        Door::new(STARTING_ALL),
-        CancellationToken::new(),
-        Alarms { open: listener.access().warning(), ..Alarms::default() },
-    );
+    let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
     let alarm = alarms.log.clone();
@@ -83,6 +86,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         never = told.tell(&waits) => match never {},
     };
     let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
+    authentication.look_up_keys_in(&pool);
     let background = CancellationToken::new();
     let queries = super::query_api::options(stop.clone());
     let projecting = ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() };
@@ -91,8 +95,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
     let Watching { guard, dependencies, probes } = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
-    let own = base.parse().ok().and_then(|base| Rule::of(&base));
-    let (settings, leaving) = (with_own_participants(args.driving.settings(own)?, &base), stop.clone());
+    let own = services_at.parse().ok().and_then(|at| Rule::of(&at));
+    let (settings, leaving) = (with_own_participants(args.driving.settings(own)?, &services_at), stop.clone());
     let start = async {
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
@@ -115,19 +119,28 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let own = handler
         .router
         .clone()
-        .merge(refused_while(query_api::router(pool.clone(), event_store.clone(), &queries), move || alarm.reason()))
-        .nest("/participants", participants::router(pool.clone(), services.clone()));
+        .merge(refused_while(query_api::router(pool.clone(), event_store.clone(), &queries), move || alarm.reason()));
+    let of_services = Router::new().nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());
+    let own = match services_listener {
+        None => own.merge(of_services),
+        Some(listener) => {
+            let serving = http_server::serve(listener, of_services, background.clone());
+            tasks.run("the HTTP server of the reference services", serving);
+            own
+        }
+    };
     // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(projecting, event_store.clone(), pool.clone(), background));
     reference_services(&mut tasks, &pool, Some(event_store), &services);
     door.open(own.merge(probes));
 
     let _record = running(&base, &backends).record(&args.data.data);
-    print_places(&base, &backends, &args);
+    print_places((&base, &services_at), &backends, &args);
     let shown = async {
-        if !args.no_samples {
+        // The samples have no credentials.
+        if !args.no_samples && authentication.of_gate().is_none() {
             cli::samples::show(&base).await;
         }
         std::future::pending::<()>().await;
@@ -150,12 +163,26 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     Ok(of_server.and(of_handler).and(of_tasks)?)
 }
 
+/// Where the reference services are reached. Their callers are not authenticated, so if others are,
+/// they have a loopback address of their own.
+async fn reference_services_at(
+    base: &str,
+    authentication: &Authentication,
+) -> Result<(String, Option<Listener>), Box<dyn std::error::Error>> {
+    if authentication.of_gate().is_none() {
+        return Ok((format!("{base}/participants"), None));
+    }
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = http_server::bind(any_port, &Exposure::default(), &ListenerFiles::default(), None).await?;
+    Ok((format!("{}/participants", listener.url()?), Some(listener)))
+}
+
 /// With the URLs of the reference services, which this process serves, where the environment has no
 /// other.
-fn with_own_participants(mut settings: Settings, base: &str) -> Settings {
+fn with_own_participants(mut settings: Settings, services_at: &str) -> Settings {
     for name in ["orders", "payments", "shipping", "notifications"] {
         let url = settings.urls.entry(format!("{}_URL", name.to_uppercase()));
-        url.or_insert_with(|| format!("{base}/participants/{name}").into());
+        url.or_insert_with(|| format!("{services_at}/{name}").into());
     }
     settings
 }
@@ -170,13 +197,13 @@ fn running(base: &str, backends: &Backends) -> Running {
     }
 }
 
-fn print_places(base: &str, backends: &Backends, args: &DevArgs) {
+fn print_places((base, services_at): (&str, &str), backends: &Backends, args: &DevArgs) {
     let log = without_secrets(&backends.event_store_url);
     let views = without_secrets(&backends.postgres_url);
     let data = args.data.data.display();
     output::announce(&format!(
         "Tenuto is up.\n\n  commands   POST {base}/orders\n  queries    {base}/graphql\n  \
-         mailbox    {base}/participants/notifications/mailbox\n  log        {log}\n  views      {views}\n  \
+         mailbox    {services_at}/notifications/mailbox\n  log        {log}\n  views      {views}\n  \
          data       {data}\n\n"
     ));
 }

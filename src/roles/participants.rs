@@ -9,12 +9,13 @@ use secrets::{SecretString, exposed};
 use sqlx::PgPool;
 
 use super::{HTTP_SERVER, RoleResult};
-use crate::health::Dependencies;
-use crate::metrics::Sources;
-use crate::{health, metrics, signals};
+use crate::signals;
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
+use probes::health::Dependencies;
+use probes::metrics::Sources;
+use probes::{health, metrics};
 use servers::ServerUrls;
 use signing::ParticipantSecretsOption;
 use supervisor::{Supervisor, TaskHealth};
@@ -65,9 +66,9 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), secrets: args.secrets.participant_secrets(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
-    let listener = args.listen.bind().await?;
+    let listener = args.listen.bind(None).await?;
     let url = listener.url()?;
-    let open = listener.access().warning();
+    let (open, refusals) = (listener.warning(), listener.refusals().clone());
     let door = Door::new(STARTING);
     let health_of_tasks = TaskHealth::default();
     let mut server = Supervisor::new(stop.clone(), health_of_tasks.clone());
@@ -98,7 +99,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(dependencies, stop.clone()))
-        .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), ..Sources::default() }));
+        .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), refusals, ..Sources::default() }));
     door.open(router);
     output::announce(&format!("orders, payments, shipping and notifications at {url}\n"));
     let mut tasks = Supervisor::new(stop.clone(), health_of_tasks.clone());

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use access::Exposure;
+use authentication::AuthenticationArgs;
 use clap::{Args, Subcommand};
 use event_store::EventStore;
 use maintenance::command::parked;
@@ -14,7 +15,7 @@ use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
 use command_line::output;
 use http_server::door::{Door, STARTING};
-use http_server::{Listen, ListenerFiles};
+use http_server::{Listen, ListenerFiles, ShareArgs};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_begun, adopt_in_time};
 use supervisor::Supervisor;
@@ -36,6 +37,8 @@ pub(crate) struct ProjectorArgs {
     exposure: Exposure,
     #[command(flatten)]
     tls: ListenerFiles,
+    #[command(flatten)]
+    authentication: AuthenticationArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,21 +50,22 @@ enum ProjectorCommand {
 }
 
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let listen = Listen { listen: args.listen, exposure: args.exposure, tls: args.tls };
+    let listen = Listen { listen: args.listen, exposure: args.exposure, tls: args.tls, shares: ShareArgs::default() };
     match args.command {
-        None => Box::pin(project(&args.servers, &listen)).await.map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args.servers, &listen, &args.authentication)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked(args)) => Ok(parked::list(args).await?),
         Some(ProjectorCommand::Retry(args)) => Ok(parked::retry(args).await?),
     }
 }
 
-async fn project(servers: &ServerUrls, listen: &Listen) -> RoleResult {
+async fn project(servers: &ServerUrls, listen: &Listen, authentication: &AuthenticationArgs) -> RoleResult {
     let stop = signals::stop_token()?;
+    let authentication = authentication.begin()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
-    let listener = listen.bind().await?;
+    let listener = listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
-    let (door, alarms) = (Door::new(STARTING), Alarms { open: listener.access().warning(), ..Alarms::default() });
+    let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("the log and Postgres");
@@ -75,6 +79,7 @@ async fn project(servers: &ServerUrls, listen: &Listen) -> RoleResult {
         () = stop.cancelled() => return Ok(tasks.stop().await?),
         started = start => started?,
     };
+    authentication.look_up_keys_in(&pool);
     let options = ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() };
     let (leaving, closed, projector) = (&stop, &stop, Some(&options.health));
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector };

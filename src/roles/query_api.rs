@@ -1,5 +1,6 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
+use authentication::AuthenticationArgs;
 use clap::Args;
 use event_store::EventStore;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,8 @@ pub(crate) struct QueryApiArgs {
     servers: ServerUrls,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    authentication: AuthenticationArgs,
 }
 
 /// Subscriptions take at most three quarters of a listener's connections, so that requests are
@@ -36,9 +39,10 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
-    let listener = args.listen.bind().await?;
+    let authentication = args.authentication.begin()?;
+    let listener = args.listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
-    let (door, alarms) = (Door::new(STARTING), Alarms { open: listener.access().warning(), ..Alarms::default() });
+    let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     door.waits_for("Postgres");
@@ -47,6 +51,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         () = stop.cancelled() => return Ok(tasks.stop().await?),
         pool = servers::views_beside(&event_store, postgres) => pool?,
     };
+    authentication.look_up_keys_in(&pool);
     let (adopting, given) = (event_store.clone(), args.servers.stream_prefix.clone());
     // Not waited for: views are served without the log too. Only earlier states of orders are read
     // from the log.

@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::health::{Dependencies, Standing};
 use command_line::output;
+use probes::health::{Dependencies, Standing};
 
 /// The pause between two probes.
 const EVERY: Duration = Duration::from_secs(1);

@@ -9,10 +9,11 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use views::{LagMeter, LogGuard};
 
-use crate::health::Dependencies;
-use crate::metrics::Sources;
-use crate::{health, metrics};
 use http_server::door::Door;
+use http_server::{Listener, Refusals};
+use probes::health::Dependencies;
+use probes::metrics::Sources;
+use probes::{health, metrics};
 use supervisor::{TaskHealth, keep_running};
 
 /// The reasons why a role is not ready.
@@ -28,6 +29,15 @@ pub(crate) struct Alarms {
     pub tasks: TaskHealth,
     /// Other machines reach the listener, and callers are not authenticated.
     pub open: Option<String>,
+    /// The attempts to get in that the listener refused.
+    pub refusals: Refusals,
+}
+
+impl Alarms {
+    /// The alarms of a role with this listener.
+    pub fn of(listener: &Listener) -> Self {
+        Self { open: listener.warning(), refusals: listener.refusals().clone(), ..Self::default() }
+    }
 }
 
 /// A role's log and views, and the alarms that their faults raise.
@@ -74,7 +84,8 @@ impl Watched<'_> {
             open: self.alarms.open.clone(),
         };
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
-        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks });
+        let refusals = self.alarms.refusals.clone();
+        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks, refusals });
         let probes = health::router(dependencies.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, dependencies, probes }
     }

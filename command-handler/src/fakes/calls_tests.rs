@@ -6,7 +6,7 @@ use domain::order::{Operation, State};
 
 use super::log::Calls;
 use super::world::{fulfilment, id, order, simulate};
-use crate::orchestrator::IdOrigin;
+use crate::orchestrator::{By, IdOrigin};
 
 #[test]
 fn an_order_under_a_generated_id_is_placed_and_ended_without_a_read() {
@@ -19,7 +19,7 @@ fn an_order_under_a_generated_id_is_placed_and_ended_without_a_read() {
         instance.workflows().latest("w").await.unwrap();
         world.log.take_calls();
         let workflow = instance.workflow_for(&order("w")).await.unwrap();
-        instance.place_on(workflow, id("1"), IdOrigin::Generated, order("w"), None).await.unwrap();
+        instance.place_on(workflow, id("1"), IdOrigin::Generated, order("w"), By::default()).await.unwrap();
         world.pass(Duration::from_secs(1)).await;
         assert_eq!(world.state(&id("1")).state(), State::Completed);
         assert_eq!(world.log.take_calls(), Calls { reads: 0, limits: 0, appends: 4 });
@@ -36,7 +36,7 @@ fn an_answer_from_outside_costs_one_look_at_the_order_s_stream() {
         instance.workflows().latest("order-fulfilment").await.unwrap();
         world.log.take_calls();
         let workflow = instance.workflow_for(&fulfilment()).await.unwrap();
-        instance.place_on(workflow, id("1"), IdOrigin::Generated, fulfilment(), None).await.unwrap();
+        instance.place_on(workflow, id("1"), IdOrigin::Generated, fulfilment(), By::default()).await.unwrap();
         world.settle().await;
         let placed = world.log.take_calls();
         assert_eq!((placed.reads, placed.limits), (0, 0), "{placed:?}");

@@ -3,6 +3,7 @@
 //! The token in the address of the callback lets its bearer answer that request. It is checked
 //! before anything of the order is read, so a wrong one does not reveal whether the order exists.
 
+use access::{Caller, NotAuthenticated, Operation};
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::order::Direction;
@@ -11,7 +12,12 @@ use reqwest::Url;
 use signing::callback::Rejected;
 use tracing::warn;
 
+use super::own;
 use crate::callbacks::Callbacks;
+use crate::clock::Clock;
+use crate::log::Log;
+use crate::orchestrator::Orchestrator;
+use crate::participants::Participants;
 
 /// The most characters of a step's name in a log line.
 const MAX_SHOWN: usize = 100;
@@ -67,28 +73,55 @@ fn shown(text: &str) -> String {
     text.chars().take(MAX_SHOWN).collect()
 }
 
-/// Lets a caller answer this request, or says why not. Callers are not authenticated, so an answer
-/// without a token is taken from each of them; a token that is sent has to be right.
+/// What a request shows of its right to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The token of the callback.
+    Token,
+    /// Nothing: the caller's role decides.
+    Nothing,
+}
+
+/// Checks the token of a request, if it has one. A token that is sent has to be right.
 ///
 /// A pause and an interim answer move the deadline of a step. So a token that has expired is
 /// accepted while `still_waits`.
-pub(super) async fn may_answer(
+pub(super) async fn prove(
     callbacks: Option<&Callbacks>,
     (order, step): (&OrderId, &str),
     query: &AnswerQuery,
     now: DateTime<Utc>,
     still_waits: impl Future<Output = Result<bool, Problem>>,
-) -> Result<(), Problem> {
-    let (Some(token), Some(callbacks)) = (&query.token, callbacks) else { return Ok(()) };
+) -> Result<Proof, Problem> {
+    let (Some(token), Some(callbacks)) = (&query.token, callbacks) else { return Ok(Proof::Nothing) };
     let reason = match callbacks.verify(token, (order, step, query.direction), now) {
-        Ok(()) => return Ok(()),
-        Err(Rejected::Expired) if still_waits.await? => return Ok(()),
+        Ok(()) => return Ok(Proof::Token),
+        Err(Rejected::Expired) if still_waits.await? => return Ok(Proof::Token),
         Err(reason) => reason,
     };
     callbacks.count_rejection(reason);
     let (step, word) = (shown(step), reason.as_str());
     warn!(%order, ?step, reason = word, "a later answer was refused: the token of its callback is wrong");
     Err(refused(reason))
+}
+
+/// Lets a caller answer: with the token of the callback, or because of its role.
+pub(super) async fn may_answer<L: Log, P: Participants, C: Clock>(
+    orchestrator: &Orchestrator<L, P, C>,
+    caller: &Caller,
+    proof: Proof,
+    (order, step): (&OrderId, &str),
+) -> Result<(), Problem> {
+    match (proof, caller) {
+        (Proof::Token, _) => Ok(()),
+        (Proof::Nothing, Caller::Stranger) => {
+            let missing = NotAuthenticated::Missing;
+            Err(Problem::unauthenticated(format!("{missing}, or post the answer to the URL in Tenuto-Callback")))
+        }
+        (Proof::Nothing, Caller::Anyone | Caller::Known(_)) => {
+            own::require(orchestrator, caller, Operation::AnswerStep, order, Some(step)).await
+        }
+    }
 }
 
 /// The answer to a wrong token.
@@ -134,7 +167,7 @@ mod tests {
     }
 
     /// The answer to a request for step `a` with this token, so long after the deadline.
-    async fn answered(token: Option<&str>, step: &str, after: TimeDelta, still_waits: bool) -> Result<(), Problem> {
+    async fn answered(token: Option<&str>, step: &str, after: TimeDelta, still_waits: bool) -> Result<Proof, Problem> {
         let (callbacks, request) = (Callbacks::with_secret(1), failing_exchanges::ask("http://p", 1));
         let token = match token {
             Some("its own") => Some(callbacks.token(&request)),
@@ -142,7 +175,7 @@ mod tests {
         };
         let query = AnswerQuery { direction: Direction::Do, token };
         let (now, waits) = (request.attempt.deadline + after, std::future::ready(Ok(still_waits)));
-        let answered = may_answer(Some(&callbacks), (&request.order_id, step), &query, now, waits).await;
+        let answered = prove(Some(&callbacks), (&request.order_id, step), &query, now, waits).await;
         let count: u64 = callbacks.rejections().map(|(_, count)| count).sum();
         assert_eq!(count, u64::from(answered.is_err()), "each refusal is counted");
         answered
@@ -151,8 +184,8 @@ mod tests {
     #[tokio::test]
     async fn a_right_token_or_none_is_accepted_and_a_wrong_one_is_not_repeated() {
         let soon = TimeDelta::zero();
-        assert_eq!(answered(None, "a", soon, true).await, Ok(()), "callers are not authenticated");
-        assert_eq!(answered(Some("its own"), "a", soon, true).await, Ok(()));
+        assert_eq!(answered(None, "a", soon, true).await, Ok(Proof::Nothing), "the role of the caller decides");
+        assert_eq!(answered(Some("its own"), "a", soon, true).await, Ok(Proof::Token));
         for (token, step) in [("its own", "b"), ("s3cret", "a"), ("", "a"), ("1.a.s3cret", "a")] {
             let problem = answered(Some(token), step, soon, true).await.unwrap_err();
             assert_eq!(problem.status(), StatusCode::UNAUTHORIZED);
@@ -163,8 +196,8 @@ mod tests {
     #[tokio::test]
     async fn an_expired_token_is_accepted_while_its_step_waits_for_the_answer() {
         let late = TimeDelta::days(31);
-        assert_eq!(answered(Some("its own"), "a", TimeDelta::days(29), false).await, Ok(()));
-        assert_eq!(answered(Some("its own"), "a", late, true).await, Ok(()), "a pause moved the deadline");
+        assert_eq!(answered(Some("its own"), "a", TimeDelta::days(29), false).await, Ok(Proof::Token));
+        assert_eq!(answered(Some("its own"), "a", late, true).await, Ok(Proof::Token), "a pause moved the deadline");
         let problem = answered(Some("its own"), "a", late, false).await.unwrap_err();
         assert!(problem.detail().contains("expired"), "{}", problem.detail());
         assert!(answered(Some("its own"), "b", late, true).await.is_err(), "it is for another step");

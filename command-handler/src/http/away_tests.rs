@@ -6,9 +6,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use access::Caller;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
+use axum::{Extension, Router};
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use domain::order::NewOrder;
@@ -115,6 +116,7 @@ impl Site {
         }
         let leaving = CancellationToken::new();
         let router = router(orchestrator, log.clone(), keys, views, leaving, Admission::default());
+        let router = router.layer(Extension(Caller::Anyone));
         Self { log, router }
     }
 

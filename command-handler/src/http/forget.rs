@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Caller;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -48,9 +49,10 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     request: Request<Body>,
 ) -> Result<Json<Erased>, Problem> {
     let Path(customer_id) = path.map_err(|error| Problem::not_found(error.body_text()))?;
+    let caller = Caller::of(request.extensions());
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
-    let attribution = attribution(&mut fields);
+    let attribution = attribution(&mut fields, &caller);
     fields.finish()?;
     // Postgres cannot compare with a NUL, and no customer id has one.
     if customer_id.contains('\0') {

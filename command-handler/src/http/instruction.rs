@@ -1,5 +1,6 @@
 //! The instruction of an operator in a request, for one order or for many.
 
+use access::{Caller, Operation as Access, Reach, Role};
 use domain::order::Operation;
 
 use super::fields::{Fields, line_fault};
@@ -11,7 +12,7 @@ use crate::instruction::Instruction;
 pub(super) const MAX_REASON: usize = 500;
 /// The longest name of a person, in characters.
 pub(super) const MAX_ACTOR: usize = 100;
-/// The actor of a request that names none: there is no authentication yet.
+/// The actor of a request that names none, while callers are not authenticated.
 const DEFAULT_ACTOR: &str = "operator";
 
 /// What an operator has done to an order: the last part of the path, and the name in a batch.
@@ -44,8 +45,8 @@ impl OperatorAction {
 
 /// Takes the fields of an instruction from a request. The result is valid only if no fault was
 /// noted.
-pub(super) fn take(action: OperatorAction, fields: &mut Fields) -> Instruction {
-    let Attribution { actor, reason } = attribution(fields);
+pub(super) fn take(action: OperatorAction, fields: &mut Fields, caller: &Caller) -> Instruction {
+    let Attribution { actor, reason } = attribution(fields, caller);
     let operation = match action {
         OperatorAction::Cancel => Operation::Cancel,
         OperatorAction::Pause => Operation::Pause,
@@ -67,18 +68,48 @@ fn skip(fields: &mut Fields) -> Operation {
 }
 
 /// The actor of a request, and the reason.
-pub(super) fn attribution(fields: &mut Fields) -> Attribution {
+pub(super) fn attribution(fields: &mut Fields, caller: &Caller) -> Attribution {
     let reason = fields.required_text("reason", "why it is done, for the order's history", reason_fault);
-    let actor = fields.text("actor", actor_fault).unwrap_or_else(|| DEFAULT_ACTOR.to_owned());
+    let actor = actor(fields, caller).unwrap_or_else(|| DEFAULT_ACTOR.to_owned());
     Attribution { actor, reason }
 }
 
-/// The person and the reason of an answer, if it has either. A reason alone has the default actor.
-pub(super) fn signature(fields: &mut Fields) -> Option<(String, Option<String>)> {
-    let (actor, reason) = (fields.text("actor", actor_fault), fields.text("reason", reason_fault));
-    match (actor, reason) {
-        (None, None) => None,
-        (actor, reason) => Some((actor.unwrap_or_else(|| DEFAULT_ACTOR.to_owned()), reason)),
+/// The person and the reason of an answer, if a person gives it. While callers are not
+/// authenticated, that is an answer that names either; a reason alone has the default actor.
+pub(super) fn signature(fields: &mut Fields, caller: &Caller) -> Option<(String, Option<String>)> {
+    let (actor, reason) = (actor(fields, caller), fields.text("reason", reason_fault));
+    let is_person = match caller {
+        Caller::Anyone => actor.is_some() || reason.is_some(),
+        Caller::Stranger => false,
+        Caller::Known(_) => caller.reach(Access::AnswerStep) == Reach::Everything,
+    };
+    is_person.then(|| (actor.unwrap_or_else(|| DEFAULT_ACTOR.to_owned()), reason))
+}
+
+/// Who acts: the principal, or the person that it names, if it may name one. Then both are
+/// recorded.
+fn actor(fields: &mut Fields, caller: &Caller) -> Option<String> {
+    let named = fields.text("actor", actor_fault);
+    let principal = match caller {
+        Caller::Anyone => return named,
+        Caller::Known(principal) => principal,
+        Caller::Stranger => {
+            if named.is_some() {
+                fields.wrong("actor", "must be left out: the request has no credentials of a person");
+            }
+            return None;
+        }
+    };
+    match named {
+        Some(named) if named != principal.name => {
+            if !principal.on_behalf_of && !principal.roles.contains(&Role::Admin) {
+                let detail =
+                    format!("must be left out: the request is by {}, which may not name others", principal.name);
+                fields.wrong("actor", detail);
+            }
+            Some(format!("{named}, by {}", principal.name))
+        }
+        Some(_) | None => Some(principal.name.clone()),
     }
 }
 
@@ -92,13 +123,16 @@ fn actor_fault(actor: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use access::Principal;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn read(action: OperatorAction, body: Value) -> Result<Instruction, Vec<String>> {
         let mut fields = Fields::of(body, "", "must be an object").unwrap_or_else(|_| panic!("an object"));
-        let instruction = take(action, &mut fields);
+        let instruction = take(action, &mut fields, &Caller::Anyone);
         let faults: Vec<String> = fields.faults().into_iter().map(|fault| fault.pointer).collect();
         if faults.is_empty() { Ok(instruction) } else { Err(faults) }
     }
@@ -144,9 +178,45 @@ mod tests {
 
     #[test]
     fn an_answer_is_signed_only_if_it_names_a_person_or_a_reason() {
-        let signed = |body| signature(&mut Fields::of(body, "", "").unwrap_or_else(|_| panic!("an object")));
+        let signed = |body| {
+            let mut fields = Fields::of(body, "", "").unwrap_or_else(|_| panic!("an object"));
+            signature(&mut fields, &Caller::Anyone)
+        };
         assert_eq!(signed(json!({})), None);
         assert_eq!(signed(json!({ "actor": "ann" })), Some(("ann".to_owned(), None)));
         assert_eq!(signed(json!({ "reason": "so" })), Some(("operator".to_owned(), Some("so".to_owned()))));
+    }
+
+    fn by(role: &str, on_behalf_of: bool) -> Caller {
+        let roles = [role.parse().unwrap()].into();
+        Caller::Known(Arc::new(Principal { name: "ci".to_owned(), roles, on_behalf_of }))
+    }
+
+    fn actor_of(caller: &Caller, body: Value) -> Result<Option<String>, Vec<String>> {
+        let mut fields = Fields::of(body, "", "").unwrap_or_else(|_| panic!("an object"));
+        let actor = actor(&mut fields, caller);
+        let faults: Vec<String> = fields.faults().into_iter().map(|fault| fault.detail).collect();
+        if faults.is_empty() { Ok(actor) } else { Err(faults) }
+    }
+
+    #[test]
+    fn the_actor_is_the_principal_and_only_some_may_name_a_person() {
+        for body in [json!({}), json!({ "actor": "ci" })] {
+            assert_eq!(actor_of(&by("operator", false), body), Ok(Some("ci".to_owned())));
+        }
+        let both = Ok(Some("ann, by ci".to_owned()));
+        assert_eq!(actor_of(&by("operator", true), json!({ "actor": "ann" })), both);
+        assert_eq!(actor_of(&by("admin", false), json!({ "actor": "ann" })), both);
+        let faults = actor_of(&by("operator", false), json!({ "actor": "ann" })).unwrap_err();
+        assert!(faults[0].contains("by ci"), "{faults:?}");
+    }
+
+    #[test]
+    fn an_answer_of_an_operator_is_a_persons_and_one_of_a_participant_is_not() {
+        let signed = |caller: &Caller| {
+            signature(&mut Fields::of(json!({}), "", "").unwrap_or_else(|_| panic!("an object")), caller)
+        };
+        assert_eq!(signed(&by("operator", false)), Some(("ci".to_owned(), None)));
+        assert_eq!(signed(&by("participant:payments", false)), None);
     }
 }

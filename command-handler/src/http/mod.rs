@@ -15,6 +15,7 @@ mod instruction;
 mod openapi;
 mod operate;
 mod outcome;
+mod own;
 mod personal_data;
 mod place;
 mod receipt;

@@ -1,5 +1,6 @@
 //! `POST /orders/{id}/{cancel,pause,resume,retry,skip}`: an operator acts on an order.
 
+use access::Caller;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -9,7 +10,6 @@ use axum::response::IntoResponse;
 use http_problem::Problem;
 use serde_json::json;
 
-use super::body;
 use super::endpoint::Handle;
 use super::fields::Fields;
 use super::in_time::in_time;
@@ -17,6 +17,7 @@ use super::instruction::{self, OperatorAction};
 use super::openapi::{Operation, Shared, order_path, parameter_ref};
 use super::receipt::Receipt;
 use super::refused::{named, problem};
+use super::{body, own};
 use crate::clock::Clock;
 use crate::log::Log;
 
@@ -31,14 +32,28 @@ pub(super) async fn handle<L: Log, C: Clock>(
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let (order_id, _) = named(path, String::as_str)?;
+    let caller = Caller::of(request.extensions());
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
-    let instruction = instruction::take(action, &mut fields);
+    let instruction = instruction::take(action, &mut fields, &caller);
     fields.finish()?;
     let command = instruction.command(endpoint.orchestrator.clock().now());
-    let operated = async { endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, "")) };
+    let operated = async {
+        own::require(&endpoint.orchestrator, &caller, operation(action), &order_id, None).await?;
+        endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, ""))
+    };
     let accepted = in_time(operated).await?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+}
+
+/// What a caller must be allowed to do.
+fn operation(action: OperatorAction) -> access::Operation {
+    match action {
+        OperatorAction::Cancel => access::Operation::CancelOrder,
+        OperatorAction::Pause | OperatorAction::Resume | OperatorAction::Retry | OperatorAction::Skip => {
+            access::Operation::OperateOrder
+        }
+    }
 }
 
 pub(super) fn described(action: OperatorAction) -> Operation {

@@ -1,5 +1,6 @@
 //! `POST /orders/{id}/steps/{step}/outcome`: a participant answers later, or a person does.
 
+use access::Caller;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -12,7 +13,7 @@ use http_problem::Problem;
 use serde_json::{Value, json};
 use signing::callback::Rejected;
 
-use super::answerer::{AnswerQuery, may_answer, refused};
+use super::answerer::{AnswerQuery, may_answer, prove, refused};
 use super::endpoint::Handle;
 use super::fields::Fields;
 use super::in_time::in_time;
@@ -38,14 +39,16 @@ pub(super) async fn handle<L: Log, C: Clock>(
 ) -> Result<impl IntoResponse, Problem> {
     let (order_id, (_, step)) = named(path, |(id, _)| id.as_str())?;
     let query = AnswerQuery::read(query.as_deref())?;
+    let caller = Caller::of(request.extensions());
     let orchestrator = &endpoint.orchestrator;
     let callbacks = orchestrator.participants().http().callbacks();
     let still_waits = in_time(async {
         let waits = orchestrator.waits_for(&order_id, &step, query.direction).await;
         waits.map_err(|error| problem(error, ""))
     });
-    may_answer(callbacks, (&order_id, &step), &query, orchestrator.clock().now().at, still_waits).await?;
-    let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request).await?;
+    let proof = prove(callbacks, (&order_id, &step), &query, orchestrator.clock().now().at, still_waits).await?;
+    in_time(may_answer(orchestrator, &caller, proof, (&order_id, &step))).await?;
+    let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request, &caller).await?;
     let now = orchestrator.clock().now();
     let signal = Signal { step, direction: query.direction, outcome: Some(outcome), data, key, now };
     let recorded = async {
@@ -67,11 +70,11 @@ struct Received {
     pointer: &'static str,
 }
 
-async fn received(request: Request<Body>) -> Result<Received, Problem> {
+async fn received(request: Request<Body>, caller: &Caller) -> Result<Received, Problem> {
     let (headers, value) = body::json(request, &["application/json", CLOUD_EVENT]).await?;
     let Envelope { answer, pointer, key } = unwrapped(&headers, value)?;
     let key = idempotency_key::read(&headers)?.or(key);
-    Ok(Received { answer: checked(answer, pointer)?, key, pointer })
+    Ok(Received { answer: checked(answer, pointer, caller)?, key, pointer })
 }
 
 /// An answer, and its envelope.
@@ -146,7 +149,7 @@ struct Answer {
     signature: Option<(String, Option<String>)>,
 }
 
-fn checked(answer: Value, at: &str) -> Result<Answer, Problem> {
+fn checked(answer: Value, at: &str, caller: &Caller) -> Result<Answer, Problem> {
     let what = "must be an object with \"outcome\" and, if there is any, \"data\"";
     let mut fields = Fields::of(answer, at, what)?;
     let data = fields.take("data").unwrap_or_default();
@@ -154,7 +157,7 @@ fn checked(answer: Value, at: &str) -> Result<Answer, Problem> {
     if let Some(fault) = data_fault(&data) {
         fields.wrong("data", fault);
     }
-    let signature = instruction::signature(&mut fields);
+    let signature = instruction::signature(&mut fields, caller);
     fields.finish()?;
     Ok(Answer { outcome, data, signature })
 }
@@ -331,7 +334,7 @@ mod tests {
             String::from("What the callback of a participant takes. UPDATE_GOLDEN=1 rewrites this file.\n\n");
         for shape in shapes() {
             let request = Request::post("/").header("content-type", shape.media_type).body(shape.body.into());
-            let line = match received(request.unwrap()).await {
+            let line = match received(request.unwrap(), &Caller::Anyone).await {
                 Ok(Received { answer: Answer { outcome, data, .. }, .. }) => {
                     let data = data.to_string();
                     let data = if data.len() > 60 { format!("of {} bytes", data.len()) } else { data };

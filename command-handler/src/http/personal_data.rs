@@ -1,16 +1,18 @@
 //! `GET /orders/{id}/personal-data`: the values of the placeholders in a request by events, while
 //! they can be read.
 
+use access::Caller;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use domain::order::{Address, PersonalData};
 use http_problem::Problem;
 
 use super::endpoint::Handle;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, example, order_path, parameter_ref};
+use super::own;
 use super::refused::{named, problem};
 use crate::clock::Clock;
 use crate::log::Log;
@@ -19,11 +21,20 @@ use crate::orchestrator::Claim;
 pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     path: Result<Path<String>, PathRejection>,
+    extensions: Extensions,
 ) -> Result<Json<PersonalData>, Problem> {
     let (order_id, _) = named(path, String::as_str)?;
-    let read = async { endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, "")) };
+    let caller = Caller::of(&extensions);
+    let read = async {
+        own::require(&endpoint.orchestrator, &caller, access::Operation::ReadPersonalData, &order_id, None).await?;
+        endpoint.orchestrator.personal_data(&order_id).await.map_err(|error| problem(error, ""))
+    };
     match in_time(read).await? {
-        Claim::Readable(personal) => Ok(Json(personal)),
+        Claim::Readable(personal) => {
+            let principal = caller.name();
+            tracing::info!(principal, orders = order_id.as_str(), "personal data were read");
+            Ok(Json(personal))
+        }
         Claim::Erased => Err(erased(order_id.as_str())),
         Claim::Unreadable(why) => Err(unreadable(order_id.as_str(), &why)),
     }

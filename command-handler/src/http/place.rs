@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Caller;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -31,10 +32,11 @@ pub(super) async fn handle<L: Log, C: Clock>(
     if let Some(reason) = endpoint.admission.closed() {
         return Err(Problem::later(reason));
     }
+    let placed_by = Caller::of(request.extensions()).name().map(str::to_owned);
     let (headers, value) = body::json(request, &["application/json"]).await?;
     let idempotency_key = idempotency_key::read(&headers)?;
     let order = check(&value).map_err(Problem::invalid)?;
-    let request = NewOrderRequest { order, idempotency_key, traceparent: traceparent(&headers) };
+    let request = NewOrderRequest { order, placed_by, idempotency_key, traceparent: traceparent(&headers) };
     let accepted = in_time(async { endpoint.placing.place(request).await.map_err(not_placed) }).await?;
     // With the position, a client that follows it waits until the views have the order.
     let location = format!("/orders/{}?position={}", accepted.order_id, accepted.position);

@@ -9,11 +9,14 @@ pub(crate) mod results;
 pub(crate) mod shared;
 mod shutdown;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::OrderId;
-use domain::order::{Command, DecideError, Direction, LateRefusal, NewOrder, Operate, Place, Refusal, Signal, Stage};
+use domain::ids::{OrderId, StepId};
+use domain::order::{
+    Command, DecideError, Direction, LateRefusal, NewOrder, Operate, OrderPlaced, Place, Refusal, Signal, Stage,
+};
 use domain::workflow::Workflow;
 use event_store::{AppendError, Position};
 use tokio::sync::mpsc::{self, Sender};
@@ -48,6 +51,24 @@ pub(crate) enum IdOrigin {
     Given,
     /// This request generated it.
     Generated,
+}
+
+/// Who places an order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct By {
+    /// The principal; `None`: callers are not authenticated.
+    pub placed_by: Option<String>,
+    /// W3C Trace Context.
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// Whose an order is: the principal that placed it, and the participants that were asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Belonging {
+    /// `None`: callers were not authenticated.
+    pub placed_by: Option<String>,
+    /// By step.
+    pub asked: BTreeMap<StepId, String>,
 }
 
 /// Drives orders. Cheap to clone.
@@ -120,7 +141,8 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         traceparent: Option<Arc<str>>,
     ) -> Result<Accepted, PlaceError> {
         let workflow = self.workflow_for(&order).await?;
-        self.place_on(workflow, order_id, IdOrigin::Given, order, traceparent).await
+        let by = By { placed_by: None, traceparent };
+        self.place_on(workflow, order_id, IdOrigin::Given, order, by).await
     }
 
     /// The definition that a new order follows.
@@ -138,7 +160,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order_id: OrderId,
         origin: IdOrigin,
         order: NewOrder,
-        traceparent: Option<Arc<str>>,
+        By { placed_by, traceparent }: By,
     ) -> Result<Accepted, PlaceError> {
         let permit = self.unless_leaving(Drivers::permit).map_err(|Full| PlaceError::Overloaded)?;
         if origin == IdOrigin::Given {
@@ -151,7 +173,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
                 return Err(PlaceError::NoAddress { workflow: workflow.name.clone(), cannot });
             }
         }
-        let place = Place { order_id: order_id.clone(), order, now: self.0.clock.now() };
+        let place = Place { order_id: order_id.clone(), order, placed_by, now: self.0.clock.now() };
         let command = Command::Place(Box::new(place));
         let (events, state) = match decided(&workflow, None, &command, self.0.options.limits).await {
             Ok(decided) => decided,
@@ -179,7 +201,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
                 Ok(accepted)
             }
             Err(SaveError::Append(AppendError::WrongExpectedRevision { .. })) => {
-                self.placed_before(order_id, &placed.fingerprint).await
+                self.placed_before(order_id, &placed).await
             }
             Err(SaveError::Append(AppendError::TooLarge(how))) => {
                 Err(PlaceError::TooLarge(format!("the order is too large for the log: {how}")))
@@ -191,18 +213,32 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         }
     }
 
-    async fn placed_before(&self, order_id: OrderId, fingerprint: &str) -> Result<Accepted, PlaceError> {
+    async fn placed_before(&self, order_id: OrderId, placed: &OrderPlaced) -> Result<Accepted, PlaceError> {
         match self.0.orders.load(&order_id).await {
             Ok(Some(LoadedOrder { unreadable: Some(why), .. })) if why != Unreadable::Erased => {
                 Err(PlaceError::Unreadable(order_id, why.to_string()))
             }
-            Ok(Some(order)) if order.state.placed.fingerprint == fingerprint => {
+            // Another principal does not learn whether it is the same content.
+            Ok(Some(order)) if order.state.placed.placed_by != placed.placed_by => {
+                Err(PlaceError::OtherContent(order_id))
+            }
+            Ok(Some(order)) if order.state.placed.fingerprint == placed.fingerprint => {
                 Ok(Accepted { order_id, revision: order.placed.revision, position: order.placed.position })
             }
             Ok(Some(_)) => Err(PlaceError::OtherContent(order_id)),
             Ok(None) => Err(PlaceError::Failed(format!("the stream of order {order_id} exists and has no events"))),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whose an order is.
+    pub(crate) async fn belonging(&self, order_id: &OrderId) -> Result<Belonging, CommandError> {
+        let loaded = self.0.orders.load(order_id).await.map_err(|error| CommandError::from(&error))?;
+        let order = loaded.ok_or_else(|| CommandError::UnknownOrder(order_id.clone()))?;
+        let steps = order.state.steps.iter();
+        let asked =
+            steps.filter_map(|(step, state)| Some((step.clone(), state.requested.as_ref()?.participant.clone())));
+        Ok(Belonging { placed_by: order.state.placed.placed_by.clone(), asked: asked.collect() })
     }
 
     /// The personal data of an order.
@@ -259,7 +295,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order_id: OrderId,
         signal: Signal,
     ) -> Result<Accepted, CommandError> {
-        let cause = Cause::answer_to(&signal.step, signal.direction).from_participant(participant);
+        let cause = Cause::answer_to(&signal.step, signal.direction).of_participant(participant);
         self.command(order_id, Command::Signal(signal), cause).await
     }
 
@@ -270,7 +306,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order_id: OrderId,
         refusal: LateRefusal,
     ) -> Result<Accepted, CommandError> {
-        let cause = Cause::answer_to(&refusal.step, refusal.direction).from_participant(participant);
+        let cause = Cause::answer_to(&refusal.step, refusal.direction).of_participant(participant);
         self.command(order_id, Command::Refuse(refusal), cause).await
     }
 

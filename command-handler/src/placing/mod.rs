@@ -14,7 +14,7 @@ use self::used_keys::{Content, UsedKeys};
 use crate::clock::Clock;
 use crate::keys::CustomerKeys;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, IdOrigin, Orchestrator, PlaceError};
+use crate::orchestrator::{Accepted, By, IdOrigin, Orchestrator, PlaceError};
 use crate::participants::Participants;
 
 pub(crate) use used_keys::KeyRefused;
@@ -24,6 +24,8 @@ pub(crate) use used_keys::KeyRefused;
 pub(crate) struct NewOrderRequest {
     /// The order.
     pub order: NewOrder,
+    /// The principal that places it; `None`: callers are not authenticated.
+    pub placed_by: Option<String>,
     /// The key under which the same request may be sent again.
     pub idempotency_key: Option<String>,
     /// W3C Trace Context.
@@ -57,11 +59,13 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
     /// Takes an order: once this returns, it is in the log. The same request again gives the same
     /// answer.
     pub async fn place(&self, request: NewOrderRequest) -> Result<Accepted, NotPlaced> {
-        let NewOrderRequest { order, idempotency_key, traceparent } = request;
+        let NewOrderRequest { order, placed_by, idempotency_key, traceparent } = request;
         let (id, origin) = new_id(&order);
+        let idempotency_key = idempotency_key.map(|key| of_principal(placed_by.as_deref(), &key));
+        let by = By { placed_by, traceparent };
         let Some(key) = idempotency_key else {
             let workflow = self.orchestrator.workflow_for(&order).await?;
-            return self.record(workflow, id, origin, order, traceparent).await;
+            return self.record(workflow, id, origin, order, by).await;
         };
         let _running = self.used_keys.begin(&key)?;
         // Before the key is used up, so that a corrected request may use it again.
@@ -69,7 +73,7 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
         let content = self.content(&order).await?;
         let order_id = self.used_keys.claim(&key, id.clone(), order.order_id.is_some(), &content).await?;
         let origin = if order_id == id { origin } else { IdOrigin::Given };
-        self.record(workflow, order_id, origin, order, traceparent).await
+        self.record(workflow, order_id, origin, order, by).await
     }
 
     /// Identifies this content in the record of a key, without revealing the personal data in it.
@@ -91,13 +95,17 @@ impl<L: Log, P: Participants, C: Clock> Placing<L, P, C> {
         order_id: OrderId,
         origin: IdOrigin,
         order: NewOrder,
-        traceparent: Option<Arc<str>>,
+        by: By,
     ) -> Result<Accepted, NotPlaced> {
         let orchestrator = self.orchestrator.clone();
-        let recording =
-            Box::pin(async move { orchestrator.place_on(workflow, order_id, origin, order, traceparent).await });
+        let recording = Box::pin(async move { orchestrator.place_on(workflow, order_id, origin, order, by).await });
         Ok(tokio::spawn(recording).await.map_err(|_| NotPlaced::BrokeDown)??)
     }
+}
+
+/// Two principals may use the same idempotency key. No key has a NUL.
+fn of_principal(principal: Option<&str>, key: &str) -> String {
+    principal.map_or_else(|| key.to_owned(), |principal| format!("{principal}\0{key}"))
 }
 
 /// The id of the order, or a generated one.

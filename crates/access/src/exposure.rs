@@ -1,4 +1,4 @@
-//! How far a listener is reached, while callers are not authenticated.
+//! How far a listener is reached: by address, by name, and by web pages.
 
 use std::net::SocketAddr;
 
@@ -34,32 +34,43 @@ pub struct Exposure {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0} is reached from other machines, and callers are not authenticated: each of them could read and change \
-     every order; listen on 127.0.0.1 or [::1], or accept that with --insecure-open or TENUTO_INSECURE_OPEN=true"
+     every order; say who may do what with --access, listen on 127.0.0.1 or [::1], or accept that with \
+     --insecure-open or TENUTO_INSECURE_OPEN=true"
 )]
 pub struct NotLoopback(SocketAddr);
 
 impl Exposure {
-    /// What a listener on this address admits; an error where the address is not loopback, unless
-    /// the configuration accepts that.
-    pub fn permit(&self, address: SocketAddr) -> Result<OpenAccess, NotLoopback> {
+    /// What a listener on this address lets in, if callers are not authenticated; an error where
+    /// the address is not loopback, unless the configuration accepts that.
+    pub fn permit(&self, address: SocketAddr) -> Result<Names, NotLoopback> {
         let is_exposed = !is_loopback(address.ip());
         if is_exposed && !self.insecure_open {
             return Err(NotLoopback(address));
         }
-        Ok(OpenAccess { exposure: self.clone(), exposed: is_exposed.then_some(address) })
+        let exposed = is_exposed.then_some(address);
+        Ok(Names { hosts: Some(self.allowed_hosts.clone()), origins: self.allowed_origins.clone(), exposed })
+    }
+
+    /// What a listener lets in whose callers are authenticated. A page with a forged name has no
+    /// credentials to send, so every name is this server's.
+    pub fn authenticated(&self) -> Names {
+        Names { hosts: None, origins: self.allowed_origins.clone(), exposed: None }
     }
 }
 
-/// What a listener admits of requests whose callers are not authenticated.
-#[derive(Debug, Clone, Default)]
-pub struct OpenAccess {
-    exposure: Exposure,
-    /// The address, if other machines reach it.
+/// The names of this server, and the web pages that may use it.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// `None`: every name is this server's.
+    hosts: Option<Vec<String>>,
+    origins: Vec<Origin>,
+    /// The address, if other machines reach it and callers are not authenticated.
     exposed: Option<SocketAddr>,
 }
 
-impl OpenAccess {
-    /// What an operator has to know, if other machines reach the listener.
+impl Names {
+    /// What an operator has to know, if other machines reach the listener and callers are not
+    /// authenticated.
     pub fn warning(&self) -> Option<String> {
         let address = self.exposed?;
         Some(format!("{address} is open: callers are not authenticated, and each of them can do everything"))
@@ -71,15 +82,14 @@ impl OpenAccess {
         if !self.answers_for(&host) {
             return Err(Refusal::unknown_host(host.name.as_bytes()));
         }
-        browser::check(method, headers, &host, &self.exposure.allowed_origins)
+        browser::check(method, headers, &host, &self.origins)
     }
 
     /// No page can have an address resolve to another, so every address is this server's where
     /// other machines reach it.
     fn answers_for(&self, host: &Host) -> bool {
-        host.is_loopback()
-            || self.exposure.allowed_hosts.contains(&host.name)
-            || (self.exposed.is_some() && host.address().is_some())
+        let Some(hosts) = &self.hosts else { return true };
+        host.is_loopback() || hosts.contains(&host.name) || (self.exposed.is_some() && host.address().is_some())
     }
 }
 
@@ -105,7 +115,7 @@ mod tests {
         Line::try_parse_from(["tenuto"].iter().chain(options)).unwrap().exposure
     }
 
-    fn is_admitted(access: &OpenAccess, host: &'static str) -> bool {
+    fn is_admitted(access: &Names, host: &'static str) -> bool {
         let headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
         access.admit(&Method::GET, &Uri::from_static("/orders/1"), &headers).is_ok()
     }
@@ -142,6 +152,21 @@ mod tests {
         {
             assert_eq!(is_admitted(&access, host), is_known, "{host}");
         }
+    }
+
+    #[test]
+    fn every_name_is_the_servers_if_callers_are_authenticated_and_pages_still_need_leave() {
+        let access = exposure(&["--allowed-origins", "https://shop.example"]).authenticated();
+        assert!(is_admitted(&access, "orders.example") && access.warning().is_none());
+        let from = |origin| {
+            HeaderMap::from_iter([
+                (HOST, HeaderValue::from_static("orders.example")),
+                (http::header::ORIGIN, HeaderValue::from_static(origin)),
+            ])
+        };
+        let asks = |origin| access.admit(&Method::POST, &Uri::from_static("/orders"), &from(origin));
+        assert!(asks("https://shop.example").is_ok() && asks("https://orders.example").is_ok());
+        assert!(asks("https://evil.example").is_err());
     }
 
     #[test]

@@ -1,21 +1,47 @@
-//! Who may reach a listener while callers are not authenticated.
+//! Who may reach what.
 //!
-//! Then every caller can do everything, so three rules keep others out. A listener binds loopback
-//! only ([`Exposure::permit`]). A request names this server in `Host` ([`host`]), since a page of
-//! another site can have its own name resolve to loopback (DNS rebinding). A request that a web
-//! page sends comes from a page of this server, or from an origin that the configuration allows
-//! ([`browser`]).
+//! A listener has a [`Gate`]. While callers are not authenticated, every caller can do everything,
+//! so three rules keep others out. A listener binds loopback only ([`Exposure::permit`]). A request
+//! names this server in `Host` ([`host`]), since a page of another site can have its own name
+//! resolve to loopback (DNS rebinding). A request that a web page sends comes from a page of this
+//! server, or from an origin that the configuration allows ([`browser`]).
+//!
+//! Once callers are authenticated, each request is an operation ([`routes`]), its caller is a
+//! principal with roles ([`Principal`], [`Role`]), and one table says how much of an operation a
+//! role has ([`table`]). Principals show an API key ([`api_key`]) or a token of an OIDC issuer
+//! ([`token`]). This crate checks them without IO; the crate `authentication` gets the issuers'
+//! keys and the API keys.
 //!
 //! Every answer forbids browsers to make more of it than it is ([`protected`]).
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
 mod answers;
+pub mod api_key;
+mod authenticate;
 mod browser;
+mod caller;
 mod exposure;
+mod gate;
+#[cfg(test)]
+mod golden_tests;
 mod host;
+mod operation;
+mod principal;
 mod refusal;
+mod role;
+pub mod routes;
+mod session;
+pub mod table;
+pub mod token;
 
 pub use answers::protected;
-pub use exposure::{Exposure, NotLoopback, OpenAccess};
+pub use authenticate::{Authenticate, Bearer, Checking, NotAuthenticated};
+pub use caller::{Caller, Own, Reach};
+pub use exposure::{Exposure, Names, NotLoopback};
+pub use gate::{Denied, Forbidden, Gate};
+pub use operation::Operation;
+pub use principal::Principal;
 pub use refusal::Refusal;
+pub use role::{NoRole, Role};
+pub use session::Session;

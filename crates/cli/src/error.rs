@@ -22,6 +22,14 @@ pub enum CommandError {
         /// Why.
         reason: String,
     },
+    /// The credentials cannot be used.
+    #[error("the credentials in {from} cannot be used: {reason}")]
+    Token {
+        /// Where they come from.
+        from: String,
+        /// Why.
+        reason: String,
+    },
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),

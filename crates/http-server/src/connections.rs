@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Limits;
+use super::shares::Taken;
 
 /// How long a new connection does not count as idle: its request may be on its way.
 const FRESH: Duration = Duration::from_millis(100);
@@ -60,6 +61,8 @@ pub(super) struct Entry {
     is_reserve: bool,
     activity: Mutex<Activity>,
     cut: CancellationToken,
+    /// The caller's share, once the connection has changed to another protocol.
+    taken: Mutex<Option<Taken>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +119,14 @@ impl Connections {
         }
         let (number, cut) = all.add(now);
         let activity = Mutex::new(Activity::Idle(now));
-        Entrance::Entered(Arc::new(Entry { number, open: self.open.clone(), is_reserve, activity, cut }))
+        Entrance::Entered(Arc::new(Entry {
+            number,
+            open: self.open.clone(),
+            is_reserve,
+            activity,
+            cut,
+            taken: Mutex::default(),
+        }))
     }
 
     /// Closes the connection with the longest wait for a request, if one waits.
@@ -184,7 +194,9 @@ impl Entry {
         Answering(self.clone())
     }
 
-    pub(super) fn upgraded(&self) {
+    /// The connection has changed to another protocol, and keeps the caller's share.
+    pub(super) fn upgraded(&self, taken: Option<Taken>) {
+        *lock(&self.taken) = taken;
         self.change(|_| Some(Activity::Upgraded));
     }
 
@@ -225,12 +237,13 @@ impl Drop for Answering {
 /// The body of an answer. The request ends with it.
 pub(super) struct Answer {
     body: Body,
-    _answering: Answering,
+    _held: (Answering, Option<Taken>),
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, answering: Answering) -> Self {
-        Self { body, _answering: answering }
+    /// What is held until the answer is sent.
+    pub(super) fn new(body: Body, held: (Answering, Option<Taken>)) -> Self {
+        Self { body, _held: held }
     }
 }
 
@@ -378,7 +391,7 @@ mod tests {
                     (3, Some(entry)) => answering.push(entry.begin()),
                     (4, Some(entry)) => entry.bytes_came(),
                     (5, _) => drop(answering.pop()),
-                    (6, Some(entry)) if dice.random_ratio(1, 4) => entry.upgraded(),
+                    (6, Some(entry)) if dice.random_ratio(1, 4) => entry.upgraded(None),
                     (6, _) => connections.make_room(),
                     (7, Some(entry)) if !answering.iter().any(|a: &Answering| a.0.number == entry.number) => {
                         held.swap_remove(some);

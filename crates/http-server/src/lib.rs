@@ -13,6 +13,8 @@ mod connections;
 pub mod door;
 mod handshake;
 mod limits;
+mod refusals;
+mod shares;
 
 use std::convert::Infallible;
 use std::io;
@@ -21,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accept_loop::AcceptLoop;
-use access::{Exposure, NotLoopback, OpenAccess, protected};
+use access::routes::methods;
+use access::{Authenticate, Caller, Denied, Exposure, Gate, NotAuthenticated, NotLoopback, Session, protected};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -44,6 +47,9 @@ use crate::door::PROBES;
 use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
 use limits::Limits;
+pub use refusals::Refusals;
+pub use shares::ShareArgs;
+use shares::{Shares, Whose};
 
 pub use tls::{ClientCertificate, ListenerFiles};
 
@@ -59,12 +65,16 @@ pub struct Listen {
     /// Its certificate.
     #[command(flatten)]
     pub tls: ListenerFiles,
+    /// How much of it one caller may use.
+    #[command(flatten)]
+    pub shares: ShareArgs,
 }
 
 impl Listen {
-    /// Takes the address. Unless the options allow more, it must be a loopback address.
-    pub async fn bind(&self) -> Result<Listener, ListenError> {
-        bind(self.listen, &self.exposure, &self.tls).await
+    /// Takes the address, for callers that are authenticated so.
+    pub async fn bind(&self, authenticate: Option<Arc<dyn Authenticate>>) -> Result<Listener, ListenError> {
+        let listener = bind(self.listen, &self.exposure, &self.tls, authenticate).await?;
+        Ok(Listener { shares: Some(self.shares), ..listener })
     }
 }
 
@@ -91,8 +101,10 @@ pub enum ListenError {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    access: OpenAccess,
+    gate: Gate,
     tls: Option<ListenerTls>,
+    refusals: Refusals,
+    shares: Option<ShareArgs>,
 }
 
 impl Listener {
@@ -107,20 +119,43 @@ impl Listener {
         Ok(format!("{scheme}://{}", self.local_addr()?))
     }
 
-    /// What is admitted.
-    pub fn access(&self) -> &OpenAccess {
-        &self.access
+    /// What an operator has to know.
+    pub fn warning(&self) -> Option<String> {
+        let address = self.local_addr().ok().filter(|address| !address.ip().is_loopback());
+        let is_plain = self.gate.authenticates() && self.tls.is_none();
+        let plain = address.filter(|_| is_plain).map(|address| {
+            format!(
+                "{address} is without TLS: keys and tokens of callers can be read on their way; see --tls-certificate"
+            )
+        });
+        self.gate.warning().or(plain)
+    }
+
+    /// The attempts to get in that were refused.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 }
 
-async fn bind(address: SocketAddr, exposure: &Exposure, tls: &ListenerFiles) -> Result<Listener, ListenError> {
-    let access = exposure.permit(address)?;
+/// Takes the address. Unless callers are authenticated, or the options allow more, it must be a
+/// loopback address.
+pub async fn bind(
+    address: SocketAddr,
+    exposure: &Exposure,
+    tls: &ListenerFiles,
+    authenticate: Option<Arc<dyn Authenticate>>,
+) -> Result<Listener, ListenError> {
+    let gate = match authenticate {
+        Some(authenticate) => Gate::authenticated(exposure.authenticated(), authenticate),
+        None => Gate::open(exposure.permit(address)?),
+    };
     let tls = tls.load(&handshake::PROTOCOLS)?;
     let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
-    if let Some(warning) = access.warning() {
+    let listener = Listener { tcp, gate, tls, refusals: Refusals::default(), shares: None };
+    if let Some(warning) = listener.warning() {
         tracing::warn!("{warning}");
     }
-    Ok(Listener { tcp, access, tls })
+    Ok(listener)
 }
 
 /// How many connections a listener takes.
@@ -140,14 +175,21 @@ pub async fn serve(listener: Listener, router: Router, stop: CancellationToken) 
 
 async fn serve_within(
     limits: Limits,
-    Listener { tcp, access, tls }: Listener,
+    Listener { tcp, gate, tls, refusals, shares }: Listener,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let limits = Arc::new(limits);
+    let (shares, limits) = (Shares::of(shares, limits.connections), Arc::new(limits));
     let connections = Connections::new(limits.clone());
-    let door =
-        Guarded { access: Arc::new(access), router, bodies: Bodies::new(limits.clone()), limits, stop: stop.clone() };
+    let door = Guarded {
+        gate: Arc::new(gate),
+        refusals,
+        shares,
+        router,
+        bodies: Bodies::new(limits.clone()),
+        limits,
+        stop: stop.clone(),
+    };
     let mut tasks = JoinSet::new();
     let mut accepting = AcceptLoop::new("no connection can be accepted; idle ones are closed until it is possible");
     loop {
@@ -182,7 +224,9 @@ async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
 /// The served routes, with their bounds.
 #[derive(Clone)]
 struct Guarded {
-    access: Arc<OpenAccess>,
+    gate: Arc<Gate>,
+    refusals: Refusals,
+    shares: Shares,
     router: Router,
     bodies: Bodies,
     limits: Arc<Limits>,
@@ -194,15 +238,20 @@ impl Guarded {
     async fn begin(self, tls: Option<ListenerTls>, stream: TcpStream, entry: Arc<Entry>) {
         // If this fails, the connection is only slower.
         let _ = stream.set_nodelay(true).is_ok();
-        let Some(tls) = tls else { return self.converse(stream, entry, None).await };
+        let peer = stream.peer_addr().ok();
+        let Some(tls) = tls else { return self.converse(stream, entry, (peer, None)).await };
         if let Some(secured) = handshake::secured(&tls, stream, &self.limits, &entry, &self.stop).await {
-            self.converse(secured.stream, entry, secured.certificate).await;
+            self.converse(secured.stream, entry, (peer, secured.certificate)).await;
         }
     }
 
-    /// Answers the requests of a connection, of a client with this certificate.
-    async fn converse<S>(self, stream: S, entry: Arc<Entry>, certificate: Option<ClientCertificate>)
-    where
+    /// Answers the requests of a connection, of a client with this address and this certificate.
+    async fn converse<S>(
+        self,
+        stream: S,
+        entry: Arc<Entry>,
+        (peer, certificate): (Option<SocketAddr>, Option<ClientCertificate>),
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (limits, stop, of) = (self.limits.clone(), self.stop.clone(), entry.clone());
@@ -210,7 +259,7 @@ impl Guarded {
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(certificate.clone());
             }
-            self.clone().answer(request, of.clone())
+            self.clone().answer(request, of.clone(), peer)
         });
         let mut protocol = http1::Builder::new();
         protocol.max_header_size(limits.head_bytes).max_buf_size(READ_AHEAD);
@@ -230,31 +279,79 @@ impl Guarded {
         }
     }
 
-    async fn answer(self, request: Request<Incoming>, entry: Arc<Entry>) -> Result<Response<Answer>, Infallible> {
+    async fn answer(
+        self,
+        request: Request<Incoming>,
+        entry: Arc<Entry>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Response<Answer>, Infallible> {
         let answering = entry.begin();
-        let admitted = self.access.admit(request.method(), request.uri(), request.headers());
-        let response = if let Err(refusal) = admitted {
-            Problem::new(refusal.status(), refusal.to_string()).into_response()
-        } else if entry.is_reserve() && !PROBES.contains(&request.uri().path()) {
+        let is_probe = PROBES.contains(&request.uri().path());
+        let mut taken = None;
+        let response = if entry.is_reserve() && !is_probe {
             last(Problem::later("this instance has as many connections as it takes; try again later"))
         } else {
-            let share = self.bodies.begin();
-            let response = self.router.oneshot(request.map(|body| Body::new(share.bounded(body)))).await?;
-            match share.cut() {
-                None => response,
-                Some(cut @ Cut::NoRoom) => last(Problem::later(format!("{cut}: send the same request later"))),
-                Some(cut @ Cut::Late) => {
-                    let Limits { body_pause, body, .. } = &*self.limits;
-                    let allowed = format!("it may pause for {body_pause:?}, and take {body:?} in all");
-                    let detail = format!("{cut}: {allowed}; send the request again");
-                    last(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
-                }
+            match self.gate.admit(request.method(), request.uri(), request.headers()).await {
+                Err(denied) => self.refused(&denied, &request, peer),
+                Ok(admitted) if is_probe => self.route(admitted, request).await?,
+                Ok(admitted) => match self.shares.take(Whose::of(&admitted.0, peer)) {
+                    Err(too_much) => too_much.into_response(),
+                    Ok(share) => {
+                        taken = share;
+                        self.route(admitted, request).await?
+                    }
+                },
             }
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            entry.upgraded();
+            entry.upgraded(taken.take());
         }
-        Ok(protected(response).map(|body| Answer::new(body, answering)))
+        Ok(protected(response).map(|body| Answer::new(body, (answering, taken))))
+    }
+
+    /// The answer of the routes, or what became of the request's body.
+    async fn route(
+        self,
+        (caller, session): (Caller, Option<Session>),
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        request.extensions_mut().insert(caller);
+        if let Some(session) = session {
+            request.extensions_mut().insert(session);
+        }
+        let share = self.bodies.begin();
+        let response = self.router.oneshot(request.map(|body| Body::new(share.bounded(body)))).await?;
+        Ok(match share.cut() {
+            None => response,
+            Some(cut @ Cut::NoRoom) => last(Problem::later(format!("{cut}: send the same request later"))),
+            Some(cut @ Cut::Late) => {
+                let Limits { body_pause, body, .. } = &*self.limits;
+                let allowed = format!("it may pause for {body_pause:?}, and take {body:?} in all");
+                let detail = format!("{cut}: {allowed}; send the request again");
+                last(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+            }
+        })
+    }
+
+    /// The answer to a request that may not pass. An attempt to get in is counted and logged.
+    fn refused(&self, denied: &Denied, request: &Request<Incoming>, peer: Option<SocketAddr>) -> Response<Body> {
+        if let Some(reason) = denied.reason() {
+            self.refusals.note(reason, denied, request, peer);
+        }
+        let (method, uri) = (request.method(), request.uri());
+        let problem = match denied {
+            Denied::NoSuchPath => Problem::no_such_path(method, uri, "this server has"),
+            Denied::OtherMethod => Problem::method_not_allowed(method, uri),
+            Denied::NotAuthenticated(NotAuthenticated::Unavailable(_)) => Problem::later(denied.to_string()),
+            Denied::Refused(_) | Denied::NotAuthenticated(_) | Denied::Forbidden(_) => {
+                Problem::new(denied.status(), denied.to_string())
+            }
+        };
+        match (denied, denied.challenge()) {
+            (Denied::OtherMethod, _) => ([(header::ALLOW, methods(uri.path()))], problem).into_response(),
+            (_, Some(challenge)) => ([(header::WWW_AUTHENTICATE, challenge)], problem).into_response(),
+            (_, None) => problem.into_response(),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ async fn listening_to(router: Router, limits: Limits) -> (SocketAddr, Cancellati
 }
 
 async fn listening_with(tls: &ListenerFiles, router: Router, limits: Limits) -> (SocketAddr, CancellationToken) {
-    let listener = bind(([127, 0, 0, 1], 0).into(), &Exposure::default(), tls).await.unwrap();
+    let listener = bind(([127, 0, 0, 1], 0).into(), &Exposure::default(), tls, None).await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(serve_within(limits, listener, router, stop.clone()));
     (address, stop)

@@ -57,6 +57,9 @@ pub enum MaintenanceError {
     /// The log could not be checked.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// The system gives no random numbers.
+    #[error("no key can be made: the system gives no random numbers")]
+    NoRandomness,
     /// Keys were not copied.
     #[error(transparent)]
     Keys(#[from] KeysError),

@@ -12,6 +12,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+pub mod api_keys;
 pub mod callback_secrets;
 pub mod channels;
 pub mod checkpoint;

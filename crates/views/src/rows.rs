@@ -21,6 +21,7 @@ pub struct OrderRow {
     pub status: String,
     pub state: String,
     pub customer_id: String,
+    pub placed_by: Option<String>,
     pub customer_name: Option<String>,
     pub customer_email: Option<String>,
     pub currency: String,
@@ -45,7 +46,7 @@ pub struct OrderRow {
 }
 
 /// The columns of an [`OrderRow`].
-pub(crate) const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, customer_name, customer_email, \
+pub(crate) const ORDER_COLUMNS: &str = "id, workflow, workflow_version, status, state, customer_id, placed_by, customer_name, customer_email, \
      currency, total, lines, ship_to, attributes, result, result_placeholders, result_error, stuck_reason, placed_at, updated_at, \
      ended_at, revision, position, parked, sealed";
 
@@ -113,6 +114,7 @@ pub struct StatusRow {
     pub status: String,
     pub state: String,
     pub result_error: Option<String>,
+    pub placed_by: Option<String>,
     pub revision: i64,
     pub position: i64,
 }

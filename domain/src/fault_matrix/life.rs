@@ -117,7 +117,7 @@ struct Player<'a> {
 impl Player<'_> {
     fn place(&mut self, order: &NewOrder) {
         let Ok(order_id) = order.order_id.clone().map_or_else(|| OrderId::new("1"), Ok) else { return };
-        let place = PlaceOrder { order_id, order: order.clone(), now: self.now() };
+        let place = PlaceOrder { order_id, order: order.clone(), placed_by: None, now: self.now() };
         self.decide(&Command::Place(Box::new(place)), false);
     }
 

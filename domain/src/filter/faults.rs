@@ -61,7 +61,12 @@ impl OrderFilter {
             *range = TimeRange { from: range.from.map(within_history), to: range.to.map(within_history) };
         }
         let mut faults = Faults::default();
-        for (name, texts) in [("status", &self.statuses), ("customer", &self.customers), ("sku", &self.skus)] {
+        for (name, texts) in [
+            ("status", &self.statuses),
+            ("customer", &self.customers),
+            ("placedBy", &self.placed_by),
+            ("sku", &self.skus),
+        ] {
             faults.list(&[Field(name)], texts.as_deref());
             faults.texts(&[Field(name)], texts.as_deref().unwrap_or_default());
         }

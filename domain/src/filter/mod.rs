@@ -51,6 +51,9 @@ pub struct OrderFilter {
     /// Ids of customers.
     #[serde(rename = "customer", skip_serializing_if = "Option::is_none")]
     pub customers: Option<Vec<String>>,
+    /// Principals that placed it.
+    #[serde(rename = "placedBy", skip_serializing_if = "Option::is_none")]
+    pub placed_by: Option<Vec<String>>,
     /// The definition followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workflow: Option<WorkflowFilter>,
@@ -89,6 +92,7 @@ impl OrderFilter {
         any_of(self.statuses.as_deref(), |status| status == order.status)
             && any_of(self.states.as_deref(), |state| *state == order.state)
             && any_of(self.customers.as_deref(), |customer| customer == order.customer)
+            && any_of(self.placed_by.as_deref(), |principal| order.placed_by == Some(principal.as_str()))
             && self.workflow.as_ref().is_none_or(|workflow| workflow.selects(order))
             && any_of(self.skus.as_deref(), |sku| order.lines.iter().any(|line| line.sku == *sku))
             && self.min_lines.is_none_or(|least| order.lines.len() as u64 >= u64::from(least))
@@ -104,8 +108,8 @@ impl OrderFilter {
     /// The part that the placing of an order decides, whatever happens to it later.
     #[must_use]
     pub fn of_placing(&self) -> Self {
-        let Self { customers, workflow, skus, min_lines, total, placed_at, attributes, .. } = self.clone();
-        Self { customers, workflow, skus, min_lines, total, placed_at, attributes, ..Self::default() }
+        let Self { customers, placed_by, workflow, skus, min_lines, total, placed_at, attributes, .. } = self.clone();
+        Self { customers, placed_by, workflow, skus, min_lines, total, placed_at, attributes, ..Self::default() }
     }
 }
 

@@ -26,6 +26,7 @@ fn a_nul_is_refused_in_every_text_with_the_field_that_has_it() {
     for (filter, place) in [
         (OrderFilter { statuses: texts(), ..any() }, "/status/1"),
         (OrderFilter { customers: texts(), ..any() }, "/customer/1"),
+        (OrderFilter { placed_by: texts(), ..any() }, "/placedBy/1"),
         (OrderFilter { skus: texts(), ..any() }, "/sku/1"),
         (OrderFilter { workflow: Some(workflow), ..any() }, "/workflow/name"),
         (OrderFilter { step: Some(step), ..any() }, "/step/name"),

@@ -67,6 +67,8 @@ pub struct Place {
     pub order_id: OrderId,
     /// The content of the order.
     pub order: NewOrder,
+    /// The principal that places it; `None`: callers are not authenticated.
+    pub placed_by: Option<String>,
     /// The time and the jitter.
     pub now: Now,
 }

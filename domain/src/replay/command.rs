@@ -69,7 +69,12 @@ fn place(e: &OrderPlaced) -> Command {
         ship_to: e.personal.ship_to.clone(),
         attributes: e.attributes.clone(),
     };
-    Command::Place(Box::new(Place { order_id: e.order_id.clone(), order, now: plain(e.at) }))
+    Command::Place(Box::new(Place {
+        order_id: e.order_id.clone(),
+        order,
+        placed_by: e.placed_by.clone(),
+        now: plain(e.at),
+    }))
 }
 
 /// The attempt in flight; if none is, an id that the decider refuses, which then is the difference.

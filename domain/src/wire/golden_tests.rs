@@ -44,6 +44,7 @@ pub(crate) fn placed() -> OrderPlaced {
         total: "168.00".parse().unwrap(),
         attributes: Map::from_iter([("gift".into(), Value::Bool(true))]),
         status: "Placed".into(),
+        placed_by: None,
         fingerprint: "ab".repeat(32),
         at: at(0),
     }

@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::asker::Asker;
 use super::endpoint::Endpoint;
 use super::media::Wanted;
 use super::respond::{later, to_json};
@@ -22,24 +23,24 @@ use super::run::{Answered, only};
 const BEAT: Duration = Duration::from_secs(15);
 
 /// Answers a request with a stream. An error of the operation is an event of the stream.
-pub fn stream(endpoint: &Arc<Endpoint>, request: Request) -> Response {
-    let answers = endpoint.clone().answers(request);
-    stream_of(endpoint, answers)
+pub fn stream(endpoint: &Arc<Endpoint>, request: Request, asker: Asker) -> Response {
+    let answers = endpoint.clone().answers(request, asker.caller.clone());
+    stream_of(endpoint, answers, asker)
 }
 
 /// The stream with the reason why an operation is not executed.
-pub fn refuse(endpoint: &Endpoint, error: ServerError) -> Response {
-    stream_of(endpoint, only(Answered::refusal(error)))
+pub fn refuse(endpoint: &Endpoint, error: ServerError, asker: Asker) -> Response {
+    stream_of(endpoint, only(Answered::refusal(error)), asker)
 }
 
 /// These answers as a stream, if there is room for the connection.
-pub fn stream_of(endpoint: &Endpoint, answers: BoxStream<'static, Answered>) -> Response {
+pub fn stream_of(endpoint: &Endpoint, answers: BoxStream<'static, Answered>, asker: Asker) -> Response {
     let Ok(place) = endpoint.places.clone().try_acquire_owned() else {
         return later(Wanted::EventStream, "this instance has as many connections as it takes");
     };
     let held = (place, endpoint.stats.connection());
     let leaving = endpoint.leaving.clone().cancelled_owned();
-    let answers = answers.take_until(leaving).then(next);
+    let answers = answers.take_until(leaving).take_until(Box::pin(asker.leaves())).then(next);
     // Empty lines of data: browsers dispatch no event without any.
     let complete = stream::iter([(Event::default().event("complete").data("\n"), None)]);
     let mut share_of_the_last = None;

@@ -1,5 +1,6 @@
 //! GraphQL over HTTP, after the specification of that name, and the pages around it.
 
+mod asker;
 mod console;
 mod endpoint;
 mod events;
@@ -18,9 +19,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use asker::Asker;
 pub use endpoint::Endpoint;
 use media::Wanted;
 use request::{NotWellFormed, from_json, from_query};
@@ -28,7 +30,13 @@ use respond::{refuse, respond_with};
 use run::{Answered, Operation};
 
 /// `POST /graphql`.
-pub async fn post(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, body: Body) -> Response {
+pub async fn post(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    body: Body,
+) -> Response {
+    let asker = Asker::of(&extensions);
     let wanted = match media::wanted(&headers) {
         Some(Wanted::Html) | None => return refuse(Wanted::Json, StatusCode::NOT_ACCEPTABLE, media::OFFERED),
         Some(wanted) => wanted,
@@ -41,8 +49,8 @@ pub async fn post(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, bod
         return refuse(wanted, StatusCode::PAYLOAD_TOO_LARGE, &limit);
     };
     match from_json(&body) {
-        Ok(request) if wanted == Wanted::EventStream => events::stream(&endpoint, request),
-        Ok(request) => match endpoint.read(request).await {
+        Ok(request) if wanted == Wanted::EventStream => events::stream(&endpoint, request, asker),
+        Ok(request) => match endpoint.read(request, asker.caller).await {
             Ok(operation) => endpoint.respond_to(wanted, operation).await,
             Err(error) => respond_with(wanted, Answered::refusal(error)).await,
         },
@@ -54,12 +62,14 @@ pub async fn post(State(endpoint): State<Arc<Endpoint>>, headers: HeaderMap, bod
 pub async fn get(
     State(endpoint): State<Arc<Endpoint>>,
     headers: HeaderMap,
+    extensions: Extensions,
     RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let asker = Asker::of(&extensions);
     if headers.contains_key(header::UPGRADE) {
         return match upgrade {
-            Ok(upgrade) => socket::open(endpoint, upgrade),
+            Ok(upgrade) => socket::open(endpoint, upgrade, asker),
             Err(rejection) => rejection.into_response(),
         };
     }
@@ -73,9 +83,9 @@ pub async fn get(
         Ok(request) => request,
         Err(error) => return refuse(wanted, StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let operation = match endpoint.read(request).await {
+    let operation = match endpoint.read(request, asker.caller.clone()).await {
         Ok(operation) => operation,
-        Err(error) if wanted == Wanted::EventStream => return events::refuse(&endpoint, error),
+        Err(error) if wanted == Wanted::EventStream => return events::refuse(&endpoint, error, asker),
         Err(error) => return respond_with(wanted, Answered::refusal(error)).await,
     };
     if operation.document.kind == Some(OperationType::Mutation) {
@@ -83,7 +93,7 @@ pub async fn get(
         return ([(header::ALLOW, "POST")], refusal).into_response();
     }
     if wanted == Wanted::EventStream {
-        return events::stream_of(&endpoint, endpoint.clone().answers_to(operation));
+        return events::stream_of(&endpoint, endpoint.clone().answers_to(operation), asker);
     }
     endpoint.respond_to(wanted, operation).await
 }

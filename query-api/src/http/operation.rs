@@ -57,6 +57,23 @@ pub fn freshness(request: &mut Request) -> Vec<Freshness> {
     found
 }
 
+/// The names of the operation's root fields, wherever they stand.
+pub fn root_fields(request: &mut Request) -> Vec<String> {
+    let name = request.operation_name.clone();
+    let Ok(document) = request.parsed_query() else { return Vec::new() };
+    let Some(operation) = operation_of(document, name.as_deref()) else { return Vec::new() };
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let mut sets = vec![&operation.selection_set.node];
+    while let Some(set) = sets.pop() {
+        found.extend(set.items.iter().filter_map(|item| match &item.node {
+            Selection::Field(field) => Some(field.node.name.node.to_string()),
+            Selection::InlineFragment(_) | Selection::FragmentSpread(_) => None,
+        }));
+        sets.extend(within(set, document, &mut seen));
+    }
+    found
+}
+
 /// The argument for how fresh a field must be.
 const FRESHNESS: &str = "freshness";
 
@@ -117,6 +134,15 @@ mod tests {
         } fragment more on Query { ...more workflow(name: \"x\", freshness: {position: \"4\"}) { name } }";
         assert_eq!(positions(query, json!({ "f": { "position": "2" } })), [1, 2, 3, 4]);
         assert_eq!(positions(query, json!({ "f": null, "p": "7" })), [1, 4, 7]);
+    }
+
+    #[test]
+    fn root_fields_are_found_under_their_own_names_and_in_fragments() {
+        let query = "{ a: order(id: 1) { lines { sku } } ... { ... on Query { orders { nodes { id } } } } ...more }
+            fragment more on Query { ...more __typename workflow(name: \"x\") { name } }";
+        let mut found = root_fields(&mut Request::new(query));
+        found.sort_unstable();
+        assert_eq!(found, ["__typename", "order", "orders", "workflow"]);
     }
 
     #[test]

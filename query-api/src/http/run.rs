@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use access::Caller;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as Answer, ServerError, Value};
 use futures::stream::{self, BoxStream};
@@ -22,6 +23,7 @@ use super::operation;
 use crate::admission::{Overloaded, Place};
 use crate::budget::{Budget, Lane, Limits};
 use crate::document::{Document, tokens};
+use crate::permission;
 use crate::schema::Schema;
 
 /// A document of more tokens is parsed on a separate thread.
@@ -62,21 +64,24 @@ impl Answered {
 }
 
 impl Endpoint {
-    /// Reads the document of a request.
-    pub(super) async fn read(&self, request: Request) -> Result<Operation, ServerError> {
-        if tokens(&request.query) <= LIGHT_TOKENS {
-            let document = Document::read(request).map_err(|error| *error)?;
-            return Ok(Operation { document, place: None });
-        }
-        let place = self.admission.enter().await?;
-        let document = spawn_blocking(move || Document::read(request)).await.map_err(|_| internal())?;
-        Ok(Operation { document: document.map_err(|error| *error)?, place: Some(place) })
+    /// Reads the document of a request, if the caller may ask for what is in it.
+    pub(super) async fn read(&self, request: Request, caller: Caller) -> Result<Operation, ServerError> {
+        let (document, place) = if tokens(&request.query) <= LIGHT_TOKENS {
+            (Document::read(request).map_err(|error| *error)?, None)
+        } else {
+            let place = self.admission.enter().await?;
+            let document = spawn_blocking(move || Document::read(request)).await.map_err(|_| internal())?;
+            (document.map_err(|error| *error)?, Some(place))
+        };
+        let Document { request, kind, weight } = document;
+        let request = permission::admitted(request, kind, caller)?;
+        Ok(Operation { document: Document { request, kind, weight }, place })
     }
 
     /// The answers. An operation that is not well-formed has one, which is a request error.
-    pub(super) fn answers(self: Arc<Self>, request: Request) -> BoxStream<'static, Answered> {
+    pub(super) fn answers(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Answered> {
         let answers = async move {
-            match self.read(request).await {
+            match self.read(request, caller).await {
                 Ok(operation) => self.answers_to(operation),
                 Err(error) => only(Answered::refusal(error)),
             }

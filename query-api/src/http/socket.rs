@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::stream::{self, AbortHandle, BoxStream, SelectAll};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use super::asker::Asker;
 use super::endpoint::Endpoint;
 use super::media::Wanted;
 use super::protocol::{self, ClientMessage, Close, ServerMessage};
@@ -30,7 +31,7 @@ const MAX_OPERATIONS: usize = 100;
 const WRITE_BUFFER: usize = 32 * 1024;
 
 /// Begins a connection, if there is room for it.
-pub fn open(endpoint: Arc<Endpoint>, upgrade: WebSocketUpgrade) -> Response {
+pub fn open(endpoint: Arc<Endpoint>, upgrade: WebSocketUpgrade, asker: Asker) -> Response {
     let Ok(place) = endpoint.places.clone().try_acquire_owned() else {
         return later(Wanted::Json, "this instance has as many connections as it takes");
     };
@@ -44,7 +45,7 @@ pub fn open(endpoint: Arc<Endpoint>, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(move |socket| async move {
         let counted = endpoint.stats.connection();
         let connection =
-            Connection { endpoint, socket, counted, operations: Operations::default(), acknowledged: false };
+            Connection { endpoint, asker, socket, counted, operations: Operations::default(), acknowledged: false };
         let close =
             if acceptable { connection.serve().await } else { connection.end(Close::SubprotocolNotAcceptable).await };
         tracing::debug!(?close, "a WebSocket has ended");
@@ -54,6 +55,7 @@ pub fn open(endpoint: Arc<Endpoint>, upgrade: WebSocketUpgrade) -> Response {
 
 struct Connection {
     endpoint: Arc<Endpoint>,
+    asker: Asker,
     socket: WebSocket,
     counted: Counted,
     operations: Operations,
@@ -110,6 +112,7 @@ impl Connection {
 
     async fn run(&mut self) -> Result<(), End> {
         let leaving = self.endpoint.leaving.clone();
+        let mut refused = Box::pin(self.asker.clone().leaves());
         let begin_by = Instant::now() + self.endpoint.beginning;
         let mut beats = interval_at(Instant::now() + BEAT, BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -117,6 +120,7 @@ impl Connection {
         loop {
             tokio::select! {
                 () = leaving.cancelled() => return Err(Close::Leaving.into()),
+                () = &mut refused => return Err(Close::Forbidden.into()),
                 () = sleep_until(begin_by), if !self.acknowledged => return Err(Close::InitialisationTimeout.into()),
                 _ = beats.tick() => {
                     silent += 1;
@@ -158,7 +162,7 @@ impl Connection {
             ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Close::Unauthorized.into()),
             ClientMessage::Subscribe { id, payload } => {
                 let request = from_value(payload).map_err(|error| Close::InvalidMessage(error.to_string()))?;
-                Ok(self.operations.begin(id, self.endpoint.clone().answers(request))?)
+                Ok(self.operations.begin(id, self.endpoint.clone().answers(request, self.asker.caller.clone()))?)
             }
             ClientMessage::Complete { id } => {
                 self.operations.stop(&id);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use views::OrderRow;
 
@@ -42,27 +42,27 @@ impl Customer {
         self.row.customer_id.as_str().into()
     }
 
-    async fn name(&self) -> Option<Result<String>> {
-        let personal = self.loaders.personal(&self.row).await;
+    async fn name(&self, context: &Context<'_>) -> Option<Result<String>> {
+        let personal = self.loaders.personal(context, &self.row).await;
         personal.map(|personal| personal.data.name).map_err(Into::into).transpose()
     }
 
-    async fn email(&self) -> Option<Result<String>> {
-        let personal = self.loaders.personal(&self.row).await;
+    async fn email(&self, context: &Context<'_>) -> Option<Result<String>> {
+        let personal = self.loaders.personal(context, &self.row).await;
         personal.map(|personal| personal.data.email).map_err(Into::into).transpose()
     }
 
     /// Whether the personal data of this order cannot be read because their key is missing,
     /// although they were not erased. Then name, mail address and address are null, and the order
     /// is held until the key is back, or until it is canceled.
-    async fn key_missing(&self) -> Result<bool> {
-        let personal = self.loaders.personal(&self.row).await;
+    async fn key_missing(&self, context: &Context<'_>) -> Result<bool> {
+        let personal = self.loaders.personal(context, &self.row).await;
         Ok(personal.map(|personal| personal.key_missing)?)
     }
 
     /// When the personal data of this order were erased.
-    async fn erased_at(&self) -> Option<Result<DateTime<Utc>>> {
-        let personal = self.loaders.personal(&self.row).await;
+    async fn erased_at(&self, context: &Context<'_>) -> Option<Result<DateTime<Utc>>> {
+        let personal = self.loaders.personal(context, &self.row).await;
         personal.map(|personal| personal.erased_at).map_err(Into::into).transpose()
     }
 }

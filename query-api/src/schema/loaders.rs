@@ -6,12 +6,14 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_graphql::Context;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use views::{Head, Keys, OrderRow, Page, Personal, StepRow, Store, TimelineRow, ViewsError, WorkflowKey, WorkflowRow};
 
 use crate::error::QueryError;
 use crate::history::{Earlier, History};
+use crate::permission::{disclosed, redacted, sees_personal_data};
 
 type Shared<T> = Arc<OnceCell<Result<T, QueryError>>>;
 /// By order.
@@ -84,8 +86,18 @@ impl Loaders {
         Ok(definitions.as_ref().map_err(|error| *error)?.get(key).cloned())
     }
 
-    /// The personal data of an order, as far as they can be read.
-    pub async fn personal(&self, order: &OrderRow) -> Result<Personal, QueryError> {
+    /// The personal data of an order, as far as they can be read; for a caller that does not see
+    /// them, placeholders.
+    pub async fn personal(&self, context: &Context<'_>, order: &OrderRow) -> Result<Personal, QueryError> {
+        let personal = self.opened(order).await?;
+        if sees_personal_data(context) {
+            disclosed(context, &order.id);
+            return Ok(personal);
+        }
+        Ok(Personal { data: redacted(&personal.data), ..personal })
+    }
+
+    async fn opened(&self, order: &OrderRow) -> Result<Personal, QueryError> {
         if order.sealed.is_none() {
             return Ok(Keys::default().open(order)?);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::order::PersonalData;
 use rust_decimal::Decimal;
@@ -21,6 +21,7 @@ use super::workflow::Workflow;
 use crate::error::{QueryError, coded};
 use crate::history::{Earlier, History};
 use crate::paging::{PageArguments, cost_factor, cut};
+use crate::permission::sees_personal_data;
 
 /// An order.
 #[derive(Clone)]
@@ -74,6 +75,15 @@ impl Order {
         &self.row
     }
 
+    fn has_plain_personal_data(&self) -> bool {
+        let identifies = |to: &domain::order::Address| {
+            to.name.is_some() || to.street.is_some() || to.city.is_some() || to.postal_code.is_some()
+        };
+        let row = &self.row;
+        let is_addressed = row.ship_to.as_ref().is_some_and(|to| identifies(&to.0));
+        row.customer_name.is_some() || row.customer_email.is_some() || is_addressed
+    }
+
     fn workflow_key(&self) -> (String, i32) {
         (self.row.workflow.clone(), self.row.workflow_version)
     }
@@ -105,6 +115,12 @@ impl Order {
         Customer::of(self.row.clone(), self.loaders.clone())
     }
 
+    /// The principal that placed it: an API key by its name, or a subject of an issuer. Null:
+    /// callers were not authenticated.
+    async fn placed_by(&self) -> Option<&str> {
+        self.row.placed_by.as_deref()
+    }
+
     /// ISO 4217.
     async fn currency(&self) -> &str {
         &self.row.currency
@@ -130,8 +146,8 @@ impl Order {
     }
 
     /// The address that it goes to.
-    async fn ship_to(&self) -> Option<Result<Address>> {
-        let personal = self.loaders.personal(&self.row).await;
+    async fn ship_to(&self, context: &Context<'_>) -> Option<Result<Address>> {
+        let personal = self.loaders.personal(context, &self.row).await;
         personal.map(|personal| personal.data.ship_to.map(Address::from)).map_err(Into::into).transpose()
     }
 
@@ -177,6 +193,7 @@ impl Order {
     #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
     async fn timeline(
         &self,
+        context: &Context<'_>,
         first: Option<i32>,
         after: Option<String>,
         last: Option<i32>,
@@ -185,18 +202,23 @@ impl Order {
         let arguments = PageArguments { first, after, last, before };
         let page = timeline::page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let rows = self.loaders.timeline(&self.row.id, &page).await?;
-        Ok(connection(cut(&page, rows), |row| (timeline::cursor(&row), TimelineEntry::from(row))))
+        // Events from before personal data were sealed have them in plain text.
+        let is_hidden = self.has_plain_personal_data() && !sees_personal_data(context);
+        Ok(connection(cut(&page, rows), |row| {
+            let cursor = timeline::cursor(&row);
+            (cursor, if is_hidden { TimelineEntry::without_data(row) } else { TimelineEntry::from(row) })
+        }))
     }
 
     /// The result of the workflow. A text in it is null if it holds personal data that cannot be
     /// read, because they were erased or because their key is missing.
-    async fn result(&self) -> Option<Result<Value>> {
+    async fn result(&self, context: &Context<'_>) -> Option<Result<Value>> {
         let result = &self.row.result.as_ref()?.0;
         let placeholders = self.row.result_placeholders.as_ref().map(|placeholders| &placeholders.0);
         if !PersonalData::are_in(result, placeholders) {
             return Some(Ok(result.clone()));
         }
-        let personal = self.loaders.personal(&self.row).await;
+        let personal = self.loaders.personal(context, &self.row).await;
         Some(personal.map(|personal| personal.data.show_in(result, placeholders).into_owned()).map_err(Into::into))
     }
 

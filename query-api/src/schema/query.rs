@@ -1,11 +1,12 @@
 //! The queries.
 
+use access::{Operation, Own, Reach};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::filter::within_history;
 use domain::ids::OrderId;
-use views::{LagMeter, Store};
+use views::{LagMeter, OrderRow, Store};
 
 use super::connection::connection;
 use super::order::Order;
@@ -17,6 +18,7 @@ use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
 use crate::paging::{Cut, PageArguments, cost_factor, cut};
+use crate::permission::{narrowed, reach};
 use crate::sort::OrderSort;
 
 /// The queries.
@@ -70,6 +72,7 @@ impl Query {
         let arguments = PageArguments { first, after, last, before };
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let criteria = narrowed(criteria, &reach(context, Operation::ReadOrders));
         fresh(context, freshness).await?;
         let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(QueryError::from)?;
         let is_whole = page.after.is_none() && page.before.is_none();
@@ -108,7 +111,14 @@ impl Query {
     /// An overview of all orders.
     async fn overview(&self, context: &Context<'_>) -> Result<Overview> {
         let store = context.data::<Store>()?;
-        let (counts, progress) = tokio::try_join!(store.counts(), store.progress()).map_err(QueryError::from)?;
+        let counts = async {
+            match reach(context, Operation::CountOrders) {
+                Reach::Everything => store.counts().await,
+                Reach::Own(Own { placed_by: Some(own), .. }) => store.counts_of(&own).await,
+                Reach::Own(_) | Reach::Nothing => Ok(Vec::new()),
+            }
+        };
+        let (counts, progress) = tokio::try_join!(counts, store.progress()).map_err(QueryError::from)?;
         Ok(Overview::of(&counts, &progress)?)
     }
 
@@ -126,7 +136,13 @@ impl Query {
         if to - from > MAX_BY_HOUR {
             return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
         }
-        let rows = context.data::<Store>()?.counts_by_hour(from, to).await.map_err(QueryError::from)?;
+        let store = context.data::<Store>()?;
+        let rows = match reach(context, Operation::CountOrders) {
+            Reach::Everything => store.counts_by_hour(from, to).await,
+            Reach::Own(Own { placed_by: Some(own), .. }) => store.counts_by_hour_of(&own, from, to).await,
+            Reach::Own(_) | Reach::Nothing => Ok(Vec::new()),
+        };
+        let rows = rows.map_err(QueryError::from)?;
         Ok(rows.into_iter().map(HourCount::try_from).collect::<std::result::Result<_, _>>()?)
     }
 }
@@ -169,15 +185,27 @@ async fn present(context: &Context<'_>, id: &str, freshness: Option<Freshness>) 
     fresh(context, freshness).await?;
     let store = context.data::<Store>()?;
     let row = store.order(&comparable(id)).await.map_err(QueryError::from)?;
+    let row = row.filter(|row| is_readable(context, row));
     Ok(Order::list(store, Vec::from_iter(row))?.pop())
+}
+
+/// Whether the caller may see an order. If not, it is as if the order did not exist.
+fn is_readable(context: &Context<'_>, row: &OrderRow) -> bool {
+    reach(context, Operation::ReadOrders).covers_order(row.placed_by.as_deref())
 }
 
 async fn earlier(context: &Context<'_>, id: &str, as_of: AsOf) -> Result<Option<Order>> {
     let (store, history) = (context.data::<Store>()?, context.data::<History>()?);
     let Ok(order) = OrderId::new(id) else { return Ok(None) };
     match history.order(&order, as_of).await {
-        Ok(earlier) => Ok(earlier.map(|earlier| Order::earlier(store, history, earlier)).transpose()?),
+        Ok(earlier) => Ok(earlier
+            .filter(|earlier| is_readable(context, &earlier.row))
+            .map(|earlier| Order::earlier(store, history, earlier))
+            .transpose()?),
         Err(HistoryError::Query(error)) => Err(error.into()),
+        Err(HistoryError::NoSuchRevision { .. }) if reach(context, Operation::ReadOrders) != Reach::Everything => {
+            Ok(None)
+        }
         Err(error @ HistoryError::NoSuchRevision { last, .. }) => {
             Err(coded(&error, "NO_SUCH_REVISION").extend_with(|_, extensions| extensions.set("lastRevision", last)))
         }

@@ -1,5 +1,6 @@
 //! The subscriptions.
 
+use access::Operation;
 use async_graphql::{Context, ID, Result, Subscription};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -9,6 +10,7 @@ use super::scalars::Position;
 use crate::error::{coded, unknown_name};
 use crate::filter::{OrderFilter, comparable};
 use crate::live::{Begin, Ended, Interest, Live};
+use crate::permission::{narrowed, reach};
 
 type Changes = BoxStream<'static, Result<Order>>;
 
@@ -39,6 +41,7 @@ impl Subscription {
         from: Option<Position>,
     ) -> Result<Changes> {
         let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let criteria = narrowed(criteria, &reach(context, Operation::ReadOrders));
         let live = context.data::<Live>()?;
         if let Some(unknown) = live.unknown(&criteria).await? {
             return Err(unknown_name(&unknown));
@@ -50,7 +53,13 @@ impl Subscription {
 
 fn changes(context: &Context<'_>, interest: Interest, from: Begin) -> Result<Changes> {
     let changes = context.data::<Live>()?.subscribe(interest, from)?;
-    Ok(changes.map(|change| Ok(change?)).boxed())
+    let reach = reach(context, Operation::ReadOrders);
+    // To a caller that may not see an order, it is as if the order did not exist.
+    let seen = changes.filter(move |change| {
+        let is_seen = change.as_ref().is_ok_and(|order| reach.covers_order(order.row().placed_by.as_deref()));
+        std::future::ready(is_seen || change.is_err())
+    });
+    Ok(seen.map(|change| Ok(change?)).boxed())
 }
 
 impl From<Ended> for async_graphql::Error {

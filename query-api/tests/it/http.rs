@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use std::time::Duration;
 
-use crate::support::{Row, World, no_log};
+use crate::support::{Row, World, anyones, no_log};
 
 const STRICT: &str = "application/graphql-response+json";
 
@@ -182,7 +182,7 @@ async fn a_database_that_is_down_is_reported_as_unavailable_and_no_more() {
     let mut world = World::new().await;
     let nowhere = "postgres://user:secret@127.0.0.1:1/none";
     let pool = PgPoolOptions::new().acquire_timeout(Duration::from_millis(200)).connect_lazy(nowhere).unwrap();
-    world.router = query_api::router(pool, no_log(), &Options::default());
+    world.router = anyones(query_api::router(pool, no_log(), &Options::default()));
     let answer = world.try_ask("{ order(id: \"1\") { id } overview { orders } }", Value::Null).await;
     let error = &answer["errors"][0];
     assert_eq!(error["message"], "the views are unavailable, try again later");

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use access::Caller;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::{Extension, Router};
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::EventStore;
 use event_store_node::{Node, NodeHandle, NodeOptions};
@@ -21,6 +22,11 @@ pub struct World {
     pub router: Router,
     _database: TestDatabase,
     _log: Option<(NodeHandle, TempDir)>,
+}
+
+/// The routes, for callers that are not authenticated.
+pub fn anyones(router: Router) -> Router {
+    router.layer(Extension(Caller::Anyone))
 }
 
 /// A log that is not there.
@@ -83,7 +89,7 @@ impl World {
     /// Without a log, and with other settings.
     pub async fn with(options: &Options) -> Self {
         let world = Self::new().await;
-        let router = query_api::router(world.pool.clone(), no_log(), options);
+        let router = anyones(query_api::router(world.pool.clone(), no_log(), options));
         Self { router, ..world }
     }
 
@@ -91,7 +97,7 @@ impl World {
         let database = database().await;
         let pool = PgPool::connect(database.url()).await.unwrap();
         views::migrate(&pool).await.unwrap();
-        let router = query_api::router(pool.clone(), log.clone(), &Options::default());
+        let router = anyones(query_api::router(pool.clone(), log.clone(), &Options::default()));
         Self { pool, router, _database: database, _log: node }
     }
 

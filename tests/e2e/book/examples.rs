@@ -205,7 +205,7 @@ fn every_page_with_an_example_belongs_to_a_part_that_runs() {
 
 #[test]
 fn every_kind_of_block_is_known() {
-    let known = ["sh", "sh refused", "console", "graphql", "yaml", "text", "http", "json", "rust", ""];
+    let known = ["sh", "sh refused", "console", "graphql", "yaml", "text", "http", "json", "rust", "toml", ""];
     for page in super::pages() {
         for block in &page.blocks {
             assert!(known.contains(&block.kind.as_str()), "{}:{}: {:?}", page.name(), block.opens, block.kind);

@@ -11,6 +11,7 @@ mod request;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use access::Caller;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, header};
@@ -47,8 +48,9 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     State(batches): State<BatchesOf<L, C, V>>,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
+    let caller = Caller::of(request.extensions());
     let (_, value) = body::json(request, &["application/json"]).await?;
-    let Batch { instruction, mut which, dry_run } = checked(value)?;
+    let Batch { instruction, mut which, dry_run } = checked(value, &caller)?;
     let too_many = || Problem::later(format!("{MAX_BATCHES} batches are being worked on"));
     let turn = batches.turn().ok_or_else(too_many)?;
     let answered_by = Instant::now() + PATIENCE;
@@ -164,5 +166,5 @@ fn examples() -> [(&'static str, Value); 6] {
 /// Whether a body asks for a batch.
 #[cfg(test)]
 pub(super) fn is_one(body: serde_json::Value) -> bool {
-    checked(body).is_ok()
+    checked(body, &Caller::Anyone).is_ok()
 }

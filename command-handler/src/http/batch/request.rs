@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use access::Caller;
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use http_problem::Problem;
@@ -25,7 +26,7 @@ pub(super) struct Batch {
     pub dry_run: bool,
 }
 
-pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
+pub(super) fn checked(body: Value, caller: &Caller) -> Result<Batch, Problem> {
     let mut fields =
         Fields::of(body, "", "must be an object with \"operation\", \"reason\" and \"where\" or \"orders\"")?;
     let actions = OperatorAction::ALL.map(OperatorAction::as_str).join(", ");
@@ -34,7 +35,7 @@ pub(super) fn checked(body: Value) -> Result<Batch, Problem> {
     let action = OperatorAction::of(&fields.required_text("operation", &format!("one of {actions}"), unknown));
     // The allowed fields depend on the action, so other faults are reported once it is known.
     let Some(action) = action else { return Err(Problem::invalid(fields.noted())) };
-    let instruction = instruction::take(action, &mut fields);
+    let instruction = instruction::take(action, &mut fields, caller);
     let dry_run = fields.flag("dryRun");
     let which = which(&mut fields)?;
     fields.finish()?;
@@ -93,7 +94,7 @@ mod tests {
 
     /// The pointers of what is wrong with a batch.
     async fn faults(body: Value) -> Vec<String> {
-        let problem = checked(body).unwrap_err();
+        let problem = checked(body, &Caller::Anyone).unwrap_err();
         let body = axum::body::to_bytes(problem.into_response().into_body(), usize::MAX).await.unwrap();
         let problem: Value = serde_json::from_slice(&body).unwrap();
         problem["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap().to_owned()).collect()
@@ -107,11 +108,12 @@ mod tests {
 
     #[test]
     fn orders_are_named_or_match_a_filter() {
-        let named = checked(cancel(&json!({ "orders": ["b", "a"] }))).unwrap();
+        let named = checked(cancel(&json!({ "orders": ["b", "a"] })), &Caller::Anyone).unwrap();
         assert_eq!(named.instruction.operation, Operation::Cancel);
         assert_eq!(named.which, Which::Named(vec!["b".to_owned(), "a".to_owned()]));
         let matching =
-            checked(cancel(&json!({ "where": { "state": "RUNNING" }, "after": "7", "dryRun": true }))).unwrap();
+            checked(cancel(&json!({ "where": { "state": "RUNNING" }, "after": "7", "dryRun": true })), &Caller::Anyone)
+                .unwrap();
         assert!(matching.dry_run);
         let Which::Matching { criteria, after } = matching.which else { panic!("{matching:?}") };
         assert_eq!((criteria.states, after), (Some(vec![State::Running]), Some("7".to_owned())));
@@ -120,7 +122,9 @@ mod tests {
     #[test]
     fn every_single_order_has_to_be_meant() {
         for all in [json!({ "all": true }), json!({ "all": true, "where": {} })] {
-            let Which::Matching { criteria, .. } = checked(cancel(&all)).unwrap().which else { panic!() };
+            let Which::Matching { criteria, .. } = checked(cancel(&all), &Caller::Anyone).unwrap().which else {
+                panic!()
+            };
             assert_eq!(*criteria, OrderFilter::default());
         }
     }

@@ -62,7 +62,14 @@ fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in operations.into_iter().chain(OperatorAction::ALL.map(operate::described)) {
         let (path, method) = (operation.path.clone(), operation.method.as_str().to_lowercase());
-        paths.entry(path).or_insert_with(|| json!({}))[method] = operation.into_json();
+        let mut operation = operation.into_json();
+        for shared in Shared::OF_THE_GATE {
+            let answer = &mut operation["responses"][shared.status().to_string()];
+            if answer.is_null() {
+                *answer = shared.reference();
+            }
+        }
+        paths.entry(path).or_insert_with(|| json!({}))[method] = operation;
     }
     let responses: Map<String, Value> =
         Shared::ALL.map(|shared| (shared.name(), shared.response())).into_iter().collect();
@@ -72,7 +79,7 @@ fn document() -> Value {
         "openapi": "3.1.1",
         "info": info(),
         "servers": [{ "url": "/" }],
-        "security": [],
+        "security": [{}, { "bearer": [] }],
         "tags": tags(),
         "paths": paths,
         "components": {
@@ -80,6 +87,11 @@ fn document() -> Value {
             "parameters": shared::parameters(),
             "responses": responses,
             "schemas": schemas,
+            "securitySchemes": { "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An API key, or a token of an OIDC issuer. Without `--access`, none is needed.",
+            } },
         },
     })
 }

@@ -83,7 +83,9 @@ pub(super) fn schemas() -> Map<String, Value> {
         "Answer": answer(),
         "CloudEvent": cloud_event(),
         "Actor": {
-            "description": "The person who acts; without it, `operator`. There is no authentication yet.",
+            "description": "The person who acts; without it, the authenticated caller, or `operator` if callers are not authenticated. \
+                 Only an `admin`, and a key that was created with `--on-behalf-of`, may name another person than itself; \
+                 then both are recorded.",
             "type": ["string", "null"],
             "minLength": 1,
             "maxLength": MAX_ACTOR,

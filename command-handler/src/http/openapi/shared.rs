@@ -1,5 +1,6 @@
 //! What several operations have in common: parameters, bodies, answers.
 
+use access::{Denied, Forbidden, NotAuthenticated};
 use axum::http::StatusCode;
 use domain::order::request::Violation;
 use domain::order::{Refusal, State, StepStatus};
@@ -32,10 +33,18 @@ pub(in crate::http) enum Shared {
     WrongMediaType,
     HistoryIncomplete,
     TryLater,
+    NotAuthenticated,
+    Forbidden,
+    OtherServer,
+    TooManyRequests,
+}
+
+fn denied(denied: &Denied) -> Problem {
+    Problem::new(denied.status(), denied.to_string())
 }
 
 impl Shared {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::OrderStands,
         Self::WrongParameter,
         Self::NoSuchOrderInViews,
@@ -49,7 +58,15 @@ impl Shared {
         Self::WrongMediaType,
         Self::HistoryIncomplete,
         Self::TryLater,
+        Self::NotAuthenticated,
+        Self::Forbidden,
+        Self::OtherServer,
+        Self::TooManyRequests,
     ];
+
+    /// Those of every operation: the gate gives them, before the handler has the request.
+    pub const OF_THE_GATE: [Self; 4] =
+        [Self::NotAuthenticated, Self::Forbidden, Self::OtherServer, Self::TooManyRequests];
 
     /// Those of each operation that takes JSON.
     pub const OF_A_BODY: [Self; 4] = [Self::Malformed, Self::TooLarge, Self::WrongMediaType, Self::TryLater];
@@ -69,6 +86,37 @@ impl Shared {
 
     pub fn response(self) -> Value {
         self.described().1
+    }
+
+    /// The answers of [`Self::OF_THE_GATE`].
+    fn of_the_gate(self) -> (u16, Value) {
+        match self {
+            Self::NotAuthenticated => {
+                let missing = Denied::NotAuthenticated(NotAuthenticated::Missing);
+                let expired = Denied::NotAuthenticated(NotAuthenticated::Rejected("the token has expired".to_owned()));
+                let causes = [("missing", denied(&missing)), ("expired", denied(&expired))];
+                refusal(
+                    "The request has no credentials, or they are not accepted. `WWW-Authenticate` is RFC 6750's.",
+                    &causes,
+                )
+            }
+            Self::Forbidden => {
+                let (caller, operation) = ("ann@company".to_owned(), access::Operation::PlaceOrder);
+                let forbidden = Denied::Forbidden(Forbidden { caller, operation });
+                let origin = Denied::Refused(access::Refusal::OtherOrigin("https://evil.example".to_owned()));
+                let causes = [("role", denied(&forbidden)), ("page", denied(&origin))];
+                refusal("The caller's roles do not allow this, or a page of another site sent the request.", &causes)
+            }
+            Self::OtherServer => {
+                let unknown = Denied::Refused(access::Refusal::UnknownHost("evil.example".to_owned()));
+                refusal("`Host` names another server.", &[("host", denied(&unknown))])
+            }
+            _ => {
+                let detail = "this caller sends more requests than it may; try again in 1 s";
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+                refusal("The caller has used its share. `Retry-After` says when to try again.", &[("rate", problem)])
+            }
+        }
     }
 
     fn described(self) -> (u16, Value) {
@@ -129,6 +177,7 @@ impl Shared {
                 "The body is wrong, or the step does not have this outcome.",
                 &[("noReason", Problem::at("/reason", "must be there: why it is done, for the order's history"))],
             ),
+            Self::NotAuthenticated | Self::Forbidden | Self::OtherServer | Self::TooManyRequests => self.of_the_gate(),
             Self::Malformed => {
                 let detail = "the key \"workflow\" is given more than once";
                 let violation = Violation { pointer: "/workflow".to_owned(), detail: detail.to_owned() };

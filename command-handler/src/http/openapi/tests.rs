@@ -74,6 +74,10 @@ fn every_reference_leads_somewhere_and_every_component_is_referred_to() {
             used.insert(target.to_owned());
         }
     });
+    // A security requirement names its scheme without `$ref`.
+    for requirement in document["security"].as_array().unwrap() {
+        used.extend(requirement.as_object().unwrap().keys().map(|name| format!("#/components/securitySchemes/{name}")));
+    }
     for (kind, components) in document["components"].as_object().unwrap() {
         for name in components.as_object().unwrap().keys() {
             assert!(used.contains(&format!("#/components/{kind}/{name}")), "{kind}/{name} is not used");

@@ -7,15 +7,17 @@
 mod batch;
 mod graphql;
 mod problem;
+mod token;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use clap::Args;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,17 +45,22 @@ pub struct ServerArgs {
     /// process that runs in the folder .tenuto, or `http://127.0.0.1:7007`]
     #[arg(long, env = "TENUTO_SERVER", value_name = "URL", hide_env_values = true)]
     server: Option<SecretString>,
+    /// A file with the API key or the token to send [default: the environment variable
+    /// `TENUTO_TOKEN`; none]
+    #[arg(long, env = "TENUTO_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 impl ServerArgs {
     /// A client of that server.
     pub fn client(&self) -> Result<Client, CommandError> {
-        Client::new(&running::server(exposed(self.server.as_ref()))?)
+        let server = running::server(exposed(self.server.as_ref()))?;
+        Client::build(&server, Patience::default(), token::read(self.token_file.as_deref())?)
     }
 
     #[cfg(test)]
     pub fn of(server: &str) -> Self {
-        Self { server: Some(server.into()) }
+        Self { server: Some(server.into()), token_file: None }
     }
 }
 
@@ -118,11 +125,17 @@ impl Client {
 
     /// A client with this patience.
     pub fn with_patience(base: &str, patience: Patience) -> Result<Self, CommandError> {
+        Self::build(base, patience, None)
+    }
+
+    fn build(base: &str, patience: Patience, token: Option<HeaderValue>) -> Result<Self, CommandError> {
         let base = checked_base(base)?;
+        let headers = token.map(|token| (AUTHORIZATION, token)).into_iter().collect();
         let http = http_client::builder()
             .map_err(CommandError::Setup)?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
+            .default_headers(headers)
             .user_agent(concat!("tenuto/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(CommandError::Setup)?;

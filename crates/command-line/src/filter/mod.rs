@@ -22,12 +22,12 @@ use crate::suggest::did_you_mean;
 /// The syntax, for the help of commands.
 pub const HELP: &str = "\
 A condition is KEY=VALUE: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31.
-The keys are status, state, customer, workflow (NAME or NAME@VERSION), sku, minLines, total (with >= and <=), \
+The keys are status, state, customer, placedBy, workflow (NAME or NAME@VERSION), sku, minLines, total (with >= and <=), \
 placedAt, updatedAt and endedAt (with >= and <), step and stepStatus (both of the same step), \
 stuckReason (a part of it), and attributes.KEY.KEY (any value: *). If a key is given again, either \
 value matches, where an order can have only one. A value with a comma stands in double quotes.";
 
-const LISTS: [&str; 5] = ["status", "state", "customer", "sku", STEP_STATUS];
+const LISTS: [&str; 6] = ["status", "state", "customer", "placedBy", "sku", STEP_STATUS];
 const TIMES: [(&str, Time); 3] =
     [("placedAt", Time::PlacedAt), ("updatedAt", Time::UpdatedAt), ("endedAt", Time::EndedAt)];
 const WORKFLOW: &str = "workflow";
@@ -48,6 +48,8 @@ pub enum Condition {
     State(State),
     /// A customer.
     Customer(String),
+    /// A principal that placed it.
+    PlacedBy(String),
     /// An SKU of a line.
     Sku(String),
     /// A workflow, in all versions or in one.
@@ -109,6 +111,7 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
         Condition::Status(status) => filter.statuses.get_or_insert_default().push(status),
         Condition::State(state) => filter.states.get_or_insert_default().push(state),
         Condition::Customer(customer) => filter.customers.get_or_insert_default().push(customer),
+        Condition::PlacedBy(principal) => filter.placed_by.get_or_insert_default().push(principal),
         Condition::Sku(sku) => filter.skus.get_or_insert_default().push(sku),
         Condition::Workflow(workflow) => {
             once(&mut filter.workflow, workflow, || "workflow is given twice: an order has only one".to_owned())?;
@@ -190,6 +193,7 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
         "status" => Ok(Condition::Status(value)),
         "state" => word(key, &value, &State::ALL, State::as_str).map(Condition::State),
         "customer" => Ok(Condition::Customer(value)),
+        "placedBy" => Ok(Condition::PlacedBy(value)),
         "sku" => Ok(Condition::Sku(value)),
         STEP_STATUS => word(key, &value, &StepStatus::BEGUN, StepStatus::as_str).map(Condition::StepStatus),
         STEP => Ok(Condition::Step(value)),
@@ -268,6 +272,7 @@ mod tests {
                 r#"customer="Smith, \"Jo\" \\ Co" , status=Placed"#,
                 json!({ "customer": [r#"Smith, "Jo" \ Co"#], "status": ["Placed"] }),
             ),
+            ("placedBy=web,placedBy=app", json!({ "placedBy": ["web", "app"] })),
             ("customer=a=b", json!({ "customer": ["a=b"] })),
             ("workflow=order-fulfilment", json!({ "workflow": { "name": "order-fulfilment" } })),
             ("workflow=order-fulfilment@2", json!({ "workflow": { "name": "order-fulfilment", "version": 2 } })),
@@ -323,7 +328,7 @@ mod tests {
             ("placedat>=2026-01-31", "did you mean \"placedAt\"?"),
             (
                 "colour=red",
-                "no key \"colour\"; there are status, state, customer, sku, stepStatus, workflow, step, stuckReason, minLines, total, placedAt, updatedAt, \
+                "no key \"colour\"; there are status, state, customer, placedBy, sku, stepStatus, workflow, step, stuckReason, minLines, total, placedAt, updatedAt, \
                  endedAt, attributes.KEY",
             ),
             ("state=RUNING", "did you mean \"RUNNING\"?"),

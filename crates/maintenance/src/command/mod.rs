@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod check;
+pub mod key;
 pub mod keys;
 pub mod parked;
 pub mod rebuild;

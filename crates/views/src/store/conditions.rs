@@ -23,6 +23,7 @@ pub(crate) fn push_filter(query: &mut Query, filter: &OrderFilter, purpose: Purp
     push_list(query, "status", filter.statuses.clone());
     push_list(query, "state", states);
     push_list(query, "customer_id", filter.customers.clone());
+    push_list(query, "placed_by", filter.placed_by.clone());
     if purpose == Purpose::Find && filter.statuses.is_some() && filter.states.is_none() {
         // The index has the state first.
         query.push(" AND state = ANY(").push_bind(all_states()).push(")");
@@ -154,6 +155,7 @@ mod tests {
         status: &'static str,
         state: State,
         customer: &'static str,
+        placed_by: Option<&'static str>,
         workflow: (&'static str, u32),
         lines: Vec<Line>,
         total: Decimal,
@@ -169,6 +171,7 @@ mod tests {
                 status: self.status,
                 state: self.state,
                 customer: self.customer,
+                placed_by: self.placed_by,
                 workflow: self.workflow.0,
                 workflow_version: self.workflow.1,
                 lines: &self.lines,
@@ -185,8 +188,9 @@ mod tests {
         async fn insert(&self, id: &str, db: &mut PgConnection) {
             sqlx::query(
                 "INSERT INTO orders (id, workflow, workflow_version, status, state, customer_id, currency, total, lines,
-                                     attributes, stuck_reason, placed_at, updated_at, ended_at, revision, position)
-                 VALUES ($1, $2, $3, $4, $5, $6, 'EUR', $7, $8, $9, $10, $11, $12, $13, 0, 0)",
+                                     attributes, stuck_reason, placed_at, updated_at, ended_at, placed_by, revision,
+                                     position)
+                 VALUES ($1, $2, $3, $4, $5, $6, 'EUR', $7, $8, $9, $10, $11, $12, $13, $14, 0, 0)",
             )
             .bind(id)
             .bind(self.workflow.0)
@@ -201,6 +205,7 @@ mod tests {
             .bind(self.times.0)
             .bind(self.times.1)
             .bind(self.times.2)
+            .bind(self.placed_by)
             .execute(&mut *db)
             .await
             .unwrap();
@@ -283,13 +288,15 @@ mod tests {
             steps.dedup_by_key(|(name, _)| *name);
             steps
         });
-        let standing = (word(), select(&State::ALL[..]), word(), (word(), 1..4_u32));
+        let placed_by = proptest::option::of(word());
+        let standing = (word(), select(&State::ALL[..]), word(), (word(), 1..4_u32), placed_by);
         let content = (vec(line(), 0..3), amount(), object(value()));
         let life = ((kept(), kept(), proptest::option::of(kept())), steps, proptest::option::of(reason()));
         (standing, content, life).prop_map(|(standing, content, life)| Random {
             status: standing.0,
             state: standing.1,
             customer: standing.2,
+            placed_by: standing.4,
             workflow: standing.3,
             lines: content.0,
             total: content.1,
@@ -328,13 +335,14 @@ mod tests {
         let states = sometimes(subsequence(State::ALL.to_vec(), 0..5));
         let total = (sometimes(amount()), sometimes(amount()));
         let total = total.prop_map(|(at_least, at_most)| AmountRange { at_least, at_most });
-        let standing = (words(), states, words(), sometimes(workflow), sometimes(step));
+        let standing = (words(), states, words(), sometimes(workflow), sometimes(step), words());
         let content = (words(), total, vec(attribute(), 0..2), sometimes(0..4_u32));
         let life = (range(), range(), range(), sometimes(reason()));
         (standing, content, life).prop_map(|(standing, content, life)| OrderFilter {
             statuses: standing.0,
             states: standing.1,
             customers: standing.2,
+            placed_by: standing.5,
             workflow: standing.3,
             step: standing.4,
             skus: content.0,

@@ -253,6 +253,37 @@ impl Store {
         Ok(rows)
     }
 
+    /// How many orders of a principal have each status and state.
+    pub async fn counts_of(&self, placed_by: &str) -> Result<Vec<CountRow>, ViewsError> {
+        let rows = sqlx::query_as(
+            "SELECT status, state, count(*) AS orders FROM orders WHERE placed_by = $1
+             GROUP BY status, state ORDER BY status, state",
+        );
+        Ok(rows.bind(placed_by).fetch_all(&mut *self.snapshot().await?).await?)
+    }
+
+    /// How many orders of a principal were placed in each hour that overlaps a time range, by
+    /// status and state.
+    pub async fn counts_by_hour_of(
+        &self,
+        placed_by: &str,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<HourRow>, ViewsError> {
+        let rows = sqlx::query_as(
+            "SELECT date_trunc('hour', placed_at, 'UTC') AS hour, status, state, count(*) AS orders FROM orders
+             WHERE placed_by = $1 AND $2 < $3 AND placed_at >= date_trunc('hour', $2, 'UTC')
+                 AND date_trunc('hour', placed_at, 'UTC') < $3
+             GROUP BY hour, status, state ORDER BY hour, status, state",
+        )
+        .bind(placed_by)
+        .bind(from)
+        .bind(to)
+        .fetch_all(&mut *self.snapshot().await?)
+        .await?;
+        Ok(rows)
+    }
+
     /// The checkpoint, and how many events are set aside.
     pub async fn progress(&self) -> Result<ProgressRow, ViewsError> {
         let row = sqlx::query_as(
@@ -289,8 +320,10 @@ async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, ViewsErro
 
 /// The status of an order: one row, which needs no snapshot.
 pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<StatusRow>, sqlx::Error> {
-    let row =
-        sqlx::query_as("SELECT id, status, state, result_error, revision, position FROM orders WHERE id = $1").bind(id);
+    let row = sqlx::query_as(
+        "SELECT id, status, state, result_error, placed_by, revision, position FROM orders WHERE id = $1",
+    )
+    .bind(id);
     row.fetch_optional(pool).await
 }
 
@@ -310,7 +343,7 @@ pub async fn answers(pool: &PgPool) -> Result<(), sqlx::Error> {
 /// The orders among these that have ended, or are stuck.
 pub async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<StatusRow>, sqlx::Error> {
     let rows = sqlx::query_as(
-        "SELECT id, status, state, result_error, revision, position FROM orders
+        "SELECT id, status, state, result_error, placed_by, revision, position FROM orders
          WHERE id = ANY($1) AND (ended_at IS NOT NULL OR stuck_reason IS NOT NULL)",
     );
     rows.bind(ids).fetch_all(db).await

@@ -23,6 +23,7 @@ columns! {
         status: String, "text[]", Follows;
         state: &'static str, "text[]", Follows;
         customer_id: String, "text[]", Never;
+        placed_by: Option<String>, "text[]", Never;
         customer_name: Option<String>, "text[]", Never;
         customer_email: Option<String>, "text[]", Never;
         currency: String, "text[]", Never;
@@ -113,6 +114,7 @@ impl OrderColumns {
         self.status.push(order.status.to_owned());
         self.state.push(order.state);
         self.customer_id.push(order.customer_id.to_owned());
+        self.placed_by.push(order.placed_by.map(str::to_owned));
         self.currency.push(order.currency.to_owned());
         self.total.push(order.total);
         self.lines.push(serde_json::to_string(order.lines)?);

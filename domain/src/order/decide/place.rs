@@ -24,6 +24,7 @@ pub(super) fn place(workflow: &Workflow, place: &Place, limits: Limits) -> Resul
         total: order.total().ok_or(Refusal::TotalTooLarge)?,
         attributes: order.attributes.clone(),
         status: FIRST_STATUS.to_owned(),
+        placed_by: place.placed_by.clone(),
         fingerprint: order.fingerprint(),
         at: place.now.at,
     }));

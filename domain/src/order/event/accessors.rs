@@ -21,6 +21,30 @@ pub struct Start<'a> {
 }
 
 impl Event {
+    /// The principal that placed the order, if this is its first event and callers were
+    /// authenticated.
+    pub fn placed_by(&self) -> Option<&str> {
+        match self {
+            Event::OrderPlaced(e) => e.placed_by.as_deref(),
+            Event::StepStarted(_)
+            | Event::WaitStarted(_)
+            | Event::StepAccepted(_)
+            | Event::StepCompleted(_)
+            | Event::StepAttemptFailed(_)
+            | Event::StepFailed(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => None,
+        }
+    }
+
     /// Which placeholders in its value stand for personal data, if the event lists them.
     pub(crate) fn placeholders(&self) -> Option<&Placeholders> {
         match self {

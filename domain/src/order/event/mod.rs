@@ -127,6 +127,9 @@ pub struct OrderPlaced {
     pub attributes: Map<String, Value>,
     /// The first business status.
     pub status: String,
+    /// The principal that placed it; `None`: callers were not authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_by: Option<String>,
     /// SHA-256 (hex) of the request's content: it tells a repeated request from another one with
     /// the same id. It is sealed with the personal data, and empty here then.
     pub fingerprint: String,

@@ -27,6 +27,7 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Pr
         statuses: list(&mut fields, "status", text),
         states: list(&mut fields, "state", state),
         customers: list(&mut fields, "customer", text),
+        placed_by: list(&mut fields, "placedBy", text),
         workflow: workflow(&mut fields, at),
         skus: list(&mut fields, "sku", text),
         min_lines: whole_number(&mut fields, "minLines", 0, &format!("from 0 to {}", u32::MAX)),
@@ -89,6 +90,7 @@ fn read(text: &str) -> Option<Timestamp> {
 /// A filter for the description of the interface: the fields that the other examples lack.
 pub(super) fn example() -> Value {
     json!({
+        "placedBy": ["web"],
         "sku": ["11"],
         "minLines": 2,
         "total": { "atLeast": "100.00" },
@@ -108,6 +110,7 @@ pub(in crate::http) fn schemas() -> Value {
         "status": parts::schema_ref("Texts"),
         "state": parts::one_or_list("State"),
         "customer": { "$ref": "#/components/schemas/Texts", "description": "Ids of customers." },
+        "placedBy": { "$ref": "#/components/schemas/Texts", "description": "Principals that placed the order." },
         "workflow": {
             "type": ["object", "null"],
             "required": ["name"],
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn every_field_of_the_filter_is_read() {
         let filter = json!({
-            "status": ["Placed", "BackOrdered"], "state": "RUNNING", "customer": ["VINET"],
+            "status": ["Placed", "BackOrdered"], "state": "RUNNING", "customer": ["VINET"], "placedBy": ["web"],
             "workflow": { "name": "order-fulfilment", "version": 2 },
             "placedAt": { "from": "2026-01-31T09:00:00+01:00", "to": "2026-02-01T00:00:00Z" },
             "updatedAt": { "from": "2026-01-31T09:00:00Z" }, "endedAt": { "to": "2026-01-31T09:00:00Z" },
@@ -199,6 +202,7 @@ mod tests {
             statuses: Some(vec!["Placed".to_owned(), "BackOrdered".to_owned()]),
             states: Some(vec![State::Running]),
             customers: Some(vec!["VINET".to_owned()]),
+            placed_by: Some(vec!["web".to_owned()]),
             workflow: Some(WorkflowFilter { name: "order-fulfilment".to_owned(), version: Some(2) }),
             skus: Some(vec!["11".to_owned(), "42".to_owned()]),
             min_lines: Some(2),
@@ -233,6 +237,7 @@ mod tests {
             (json!({ "state": [] }), "/where/state"),
             (json!({ "status": vec!["Placed"; 101] }), "/where/status"),
             (json!({ "customer": 7 }), "/where/customer/0"),
+            (json!({ "placedBy": 7 }), "/where/placedBy/0"),
             (json!({ "workflow": "order-fulfilment" }), "/where/workflow"),
             (json!({ "workflow": { "version": 1 } }), "/where/workflow/name"),
             (json!({ "workflow": { "name": "w", "version": 0 } }), "/where/workflow/version"),

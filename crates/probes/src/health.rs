@@ -25,7 +25,7 @@ const NOT_KNOWN: &str = "views: how far they are behind the log is not known now
 
 /// The dependencies of a process, and its own parts that can fail.
 #[derive(Clone, Default)]
-pub(crate) struct Dependencies {
+pub struct Dependencies {
     /// The log, if the process cannot work without it.
     pub event_store: Option<EventStore>,
     /// Postgres, if the process cannot work without it.
@@ -53,7 +53,8 @@ pub(crate) struct Dependencies {
 
 /// Whether a process is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
+    /// It is.
     Ready,
     /// It starts, and waits for this.
     Starting(&'static str),
@@ -63,7 +64,7 @@ pub(crate) enum Standing {
 
 /// `/livez`: the process answers. `/readyz`: its dependencies answer too, and it is not leaving;
 /// 503 reports the reason.
-pub(crate) fn router(dependencies: Dependencies, stop: CancellationToken) -> Router {
+pub fn router(dependencies: Dependencies, stop: CancellationToken) -> Router {
     let ready = move || {
         let (dependencies, leaving) = (dependencies.clone(), stop.is_cancelled());
         async move {

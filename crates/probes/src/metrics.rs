@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use command_handler::HandlerFigures;
+use http_server::Refusals;
 use leader_consumer::LogAlarm;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -21,14 +22,23 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// The sources of the figures that this process has.
 #[derive(Default)]
-pub(crate) struct Sources {
+pub struct Sources {
+    /// How far the views are behind.
     pub lag: Option<LagMeter>,
+    /// Its subscriptions.
     pub live: Option<LiveStats>,
+    /// Whether the log is the one of the views.
     pub alarm: LogAlarm,
+    /// Orders whose key is missing.
     pub keys: KeyCount,
+    /// Its projector.
     pub projector: Option<projector::Health>,
+    /// Its command handler.
     pub handler: HandlerFigures,
+    /// Its restarted tasks.
     pub tasks: TaskHealth,
+    /// The attempts to get in that its listener refused.
+    pub refusals: Refusals,
 }
 
 /// The figures. Some are measured for each request.
@@ -39,13 +49,13 @@ struct Figures {
 }
 
 /// `GET /metrics`.
-pub(crate) fn router(sources: Sources) -> Router {
+pub fn router(sources: Sources) -> Router {
     let figures = Arc::new(Figures::new(sources));
     Router::new().route("/metrics", get(move || async move { figures.respond().await }))
 }
 
 impl Figures {
-    fn new(Sources { lag, live, alarm, keys, projector, handler, tasks }: Sources) -> Self {
+    fn new(Sources { lag, live, alarm, keys, projector, handler, tasks, refusals }: Sources) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(LagFigures::new);
@@ -56,6 +66,7 @@ impl Figures {
         collect(&mut registry, Some(keys));
         collect(&mut registry, Some(handler.clone()));
         collect(&mut registry, Some(tasks));
+        collect(&mut registry, Some(refusals));
         Self { registry, lag, handler }
     }
 

@@ -1,0 +1,86 @@
+//! What a caller may ask for.
+
+/// An operation. Every route and every GraphQL root field is one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// Ask whether the process lives and is ready.
+    Probe,
+    /// Read the description of the API.
+    Describe,
+    /// Send a GraphQL request. Each of its root fields is another operation.
+    Query,
+    /// Read the figures of a process.
+    ReadFigures,
+    /// Place an order.
+    PlaceOrder,
+    /// Read orders: present and past states, timelines, changes.
+    ReadOrders,
+    /// Read how many orders there are.
+    CountOrders,
+    /// Read the personal data that the placeholders of a request stand for.
+    ReadPersonalData,
+    /// Answer a step, later than in the exchange.
+    AnswerStep,
+    /// Cancel an order.
+    CancelOrder,
+    /// Pause, resume, retry or skip.
+    OperateOrder,
+    /// Act on many orders at once.
+    OperateBatch,
+    /// Read which participants are called, and which circuits are open.
+    ReadCircuits,
+    /// Read the events that could not be projected.
+    ReadParkedEvents,
+    /// Read workflow definitions.
+    ReadWorkflows,
+    /// Register a workflow definition.
+    RegisterWorkflow,
+    /// Erase the personal data of a customer.
+    ForgetCustomer,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 17] = [
+        Self::Probe,
+        Self::Describe,
+        Self::Query,
+        Self::ReadFigures,
+        Self::PlaceOrder,
+        Self::ReadOrders,
+        Self::CountOrders,
+        Self::ReadPersonalData,
+        Self::AnswerStep,
+        Self::CancelOrder,
+        Self::OperateOrder,
+        Self::OperateBatch,
+        Self::ReadCircuits,
+        Self::ReadParkedEvents,
+        Self::ReadWorkflows,
+        Self::RegisterWorkflow,
+        Self::ForgetCustomer,
+    ];
+
+    /// What it is, after "may not".
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Describe => "read the description of the API",
+            Self::Query => "query",
+            Self::ReadFigures => "read metrics",
+            Self::PlaceOrder => "place orders",
+            Self::ReadOrders => "read orders",
+            Self::CountOrders => "count orders",
+            Self::ReadPersonalData => "read personal data",
+            Self::AnswerStep => "answer steps",
+            Self::CancelOrder => "cancel orders",
+            Self::OperateOrder => "pause, resume, retry or skip",
+            Self::OperateBatch => "act on many orders",
+            Self::ReadCircuits => "read circuits",
+            Self::ReadParkedEvents => "read parked events",
+            Self::ReadWorkflows => "read workflows",
+            Self::RegisterWorkflow => "register workflows",
+            Self::ForgetCustomer => "erase customers",
+        }
+    }
+}

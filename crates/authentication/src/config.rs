@@ -1,0 +1,272 @@
+//! The file that says who is accepted.
+//!
+//! ```toml
+//! # The first key of an administrator: a file with the text of an API key. Optional.
+//! admin-key-file = "/run/credentials/tenuto/admin-key"
+//!
+//! [issuers.company]
+//! url = "https://login.example/realms/shop"
+//! audiences = ["tenuto"]
+//! role-claim = "realm_access.roles"
+//!
+//! [issuers.company.roles]
+//! order-desk = ["operator"]
+//! payments-service = ["participant:payments"]
+//! ```
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use access::api_key::ApiKey;
+use access::token::{ALGORITHMS, Issuer};
+use access::{NoRole, Role};
+use jsonwebtoken::Algorithm;
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// The largest file, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
+/// How far an issuer's clock may be from this one by default, and at most, in seconds.
+const LEEWAY: u32 = 30;
+const MAX_LEEWAY: u32 = 300;
+/// The longest name of an issuer, in characters.
+const MAX_NAME: usize = 40;
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("the access file {}: it cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not TOML of this form.
+    #[error("the access file {}: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// The issuers cannot be asked.
+    #[error("no HTTP client can be made, which would fetch the keys of issuers")]
+    Client(#[from] reqwest::Error),
+    /// A value cannot be used.
+    #[error("the access file {}: {place}: {fault}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Where the value stands.
+        place: String,
+        /// What is wrong, and what is allowed.
+        fault: String,
+    },
+}
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Written {
+    admin_key_file: Option<PathBuf>,
+    #[serde(default)]
+    issuers: BTreeMap<String, WrittenIssuer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenIssuer {
+    url: String,
+    audiences: Vec<String>,
+    algorithms: Option<Vec<String>>,
+    leeway_seconds: Option<u32>,
+    #[serde(default = "usual_role_claim")]
+    role_claim: String,
+    roles: BTreeMap<String, Vec<String>>,
+}
+
+fn usual_role_claim() -> String {
+    "roles".to_owned()
+}
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Config {
+    /// Whose tokens are accepted.
+    pub issuers: Vec<Issuer>,
+    /// The key of the first administrator.
+    pub admin_key: Option<ApiKey>,
+}
+
+/// Reads the file.
+pub fn read(path: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
+        return Err(unreadable(io::Error::other(format!("it has more than {MAX_BYTES} bytes"))));
+    }
+    checked(path, &std::fs::read_to_string(path).map_err(unreadable)?)
+}
+
+fn checked(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    let malformed = |source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) };
+    let written: Written = toml::from_str(text).map_err(malformed)?;
+    let wrong =
+        |place: &str, fault: String| ConfigError::Wrong { path: path.to_owned(), place: place.to_owned(), fault };
+    let mut issuers: Vec<Issuer> = Vec::new();
+    for (name, issuer) in written.issuers {
+        let issuer = issuer.checked(name).map_err(|(place, fault)| wrong(&place, fault))?;
+        if let Some(other) = issuers.iter().find(|other| other.url == issuer.url) {
+            let fault = format!("{} is the issuer {} already", issuer.url, other.name);
+            return Err(wrong(&format!("issuers.{}.url", issuer.name), fault));
+        }
+        issuers.push(issuer);
+    }
+    let admin_key = written.admin_key_file.map(|file| admin_key(&file));
+    let admin_key = admin_key.transpose().map_err(|fault| wrong("admin-key-file", fault))?;
+    Ok(Config { issuers, admin_key })
+}
+
+/// Where a value stands, and what is wrong with it.
+type Fault = (String, String);
+
+impl WrittenIssuer {
+    fn checked(self, name: String) -> Result<Issuer, Fault> {
+        let at = |field: &str| format!("issuers.{name}.{field}");
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(is_name) {
+            let fault = format!("a name has 1 to {MAX_NAME} letters, digits, '-', '_' and '.'");
+            return Err((format!("issuers.{name}"), fault));
+        }
+        check_url(&self.url).map_err(|fault| (at("url"), fault))?;
+        if self.audiences.is_empty() {
+            return Err((at("audiences"), "name at least one value of aud that means this service".to_owned()));
+        }
+        let algorithms = match self.algorithms {
+            None => ALGORITHMS.to_vec(),
+            Some(names) => {
+                let read = names.iter().map(|name| algorithm(name)).collect::<Result<Vec<_>, _>>();
+                read.map_err(|fault| (at("algorithms"), fault))?
+            }
+        };
+        let leeway_seconds = self.leeway_seconds.unwrap_or(LEEWAY);
+        if leeway_seconds > MAX_LEEWAY {
+            return Err((at("leeway-seconds"), format!("at most {MAX_LEEWAY} are allowed")));
+        }
+        let mut roles = BTreeMap::new();
+        for (value, given) in self.roles {
+            let given = given.iter().map(|role| role.parse()).collect::<Result<Vec<Role>, NoRole>>();
+            roles.insert(value.clone(), given.map_err(|fault| (at(&format!("roles.{value}")), fault.to_string()))?);
+        }
+        let role_claim = self.role_claim.split('.').map(str::to_owned).collect();
+        Ok(Issuer { name, url: self.url, audiences: self.audiences, algorithms, leeway_seconds, role_claim, roles })
+    }
+}
+
+/// The keys of an issuer must not be changed on their way.
+fn check_url(text: &str) -> Result<(), String> {
+    let url = Url::parse(text).map_err(|error| format!("it is not a URL: {error}"))?;
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+    if !is_safe {
+        return Err("it must be https:// (or http:// with a loopback host)".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err("it must have no query, fragment, user or password".to_owned());
+    }
+    Ok(())
+}
+
+fn algorithm(name: &str) -> Result<Algorithm, String> {
+    let known = ALGORITHMS.into_iter().find(|algorithm| format!("{algorithm:?}") == name);
+    known.ok_or_else(|| {
+        let names = ALGORITHMS.map(|algorithm| format!("{algorithm:?}"));
+        format!("{name:?} is not allowed; allowed are {}", names.join(", "))
+    })
+}
+
+fn admin_key(file: &Path) -> Result<ApiKey, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    ApiKey::parse(text.trim())
+        .ok_or_else(|| format!("{}: it has no API key: make one with tenuto key generate", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        [issuers.company]
+        url = "https://login.example/realms/shop"
+        audiences = ["tenuto"]
+        role-claim = "realm_access.roles"
+        [issuers.company.roles]
+        desk = ["operator", "viewer"]
+        pay = ["participant:payments"]
+    "#;
+
+    fn fault(text: &str) -> String {
+        checked(Path::new("access.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_names_issuers_and_what_their_roles_mean() {
+        let config = checked(Path::new("access.toml"), GOOD).unwrap();
+        let [issuer] = &config.issuers[..] else { panic!("{config:?}") };
+        assert_eq!((issuer.name.as_str(), issuer.leeway_seconds), ("company", LEEWAY));
+        assert_eq!(issuer.algorithms, ALGORITHMS);
+        assert_eq!(issuer.role_claim, ["realm_access", "roles"]);
+        assert_eq!(issuer.roles["pay"], [Role::Participant("payments".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_said_with_its_place() {
+        for (from, to, named) in [
+            ("https://login", "http://login", "issuers.company.url: it must be https://"),
+            ("https://login", "https://u:p@login", "issuers.company.url: it must have no query"),
+            ("https://login.example/realms/shop", "login", "issuers.company.url: it is not a URL"),
+            ("[\"tenuto\"]", "[]", "issuers.company.audiences: name at least one"),
+            ("\"operator\"", "\"root\"", "issuers.company.roles.desk: \"root\" is not a role"),
+            (
+                "role-claim",
+                "algorithms = [\"HS256\"]\nrole-claim",
+                "issuers.company.algorithms: \"HS256\" is not allowed",
+            ),
+            (
+                "role-claim",
+                "algorithms = [\"none\"]\nrole-claim",
+                "issuers.company.algorithms: \"none\" is not allowed",
+            ),
+            ("role-claim", "leeway-seconds = 301\nrole-claim", "issuers.company.leeway-seconds: at most 300"),
+            ("role-claim", "rol-claim", "unknown field `rol-claim`"),
+            ("issuers.company", "issuers.\"a b\"", "issuers.a b: a name has"),
+            ("[issuers.company]", "admin-key-file = \"/nowhere\"\n[issuers.company]", "admin-key-file: /nowhere"),
+        ] {
+            let text = GOOD.replace(from, to);
+            assert_ne!(text, GOOD, "{from}");
+            assert!(fault(&text).contains(named), "{named}: {}", fault(&text));
+        }
+    }
+
+    #[test]
+    fn the_file_in_the_book_can_be_used() {
+        let page = include_str!("../../../docs/platform/access.md");
+        let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let text = text.replacen("admin-key-file", "# admin-key-file", 1);
+        let config = checked(Path::new("access.toml"), &text).unwrap();
+        assert_eq!(config.issuers.len(), 1);
+    }
+
+    #[test]
+    fn two_issuers_have_two_urls() {
+        let twice = format!("{GOOD}{}", GOOD.replace("company", "other"));
+        assert!(fault(&twice).contains("is the issuer company already"), "{}", fault(&twice));
+    }
+}

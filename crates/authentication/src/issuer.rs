@@ -1,0 +1,159 @@
+//! The keys of an issuer, as its discovery document points to them (`OpenID` Connect Discovery 1.0,
+//! section 4).
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use access::NotAuthenticated;
+use access::token::Rejected;
+use access::token::key_set::KeySet;
+use error_causes::with_causes;
+use jsonwebtoken::jwk::JwkSet;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+/// The time limit for one request to an issuer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The largest answer of an issuer, in bytes.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Where the keys of an issuer come from.
+#[derive(Debug)]
+pub struct Source {
+    issuer: String,
+    client: Client,
+    started: Instant,
+    keys: Mutex<KeySet>,
+    /// One fetch at a time. Others wait for it if they have no keys to check with.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+/// Why the keys of an issuer are not known.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error("the issuer {url} does not answer")]
+    NoAnswer { url: String, source: reqwest::Error },
+    #[error("the issuer answers {url} with HTTP {status}")]
+    Status { url: String, status: u16 },
+    #[error("the issuer's answer to {url} is not what it must be: {fault}")]
+    Malformed { url: String, fault: String },
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Source {
+    /// The source of this issuer's keys. Nothing is fetched yet.
+    pub fn of(issuer: &str) -> Result<Self, reqwest::Error> {
+        let client = http_client::builder()?.redirect(Policy::none()).timeout(PATIENCE).build()?;
+        let (keys, fetching) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Self { issuer: issuer.to_owned(), client, started: Instant::now(), keys, fetching })
+    }
+
+    /// Runs a check with the issuer's keys. Its keys are fetched before, if they are old, and
+    /// fetched again, if the check lacks one.
+    pub async fn with_keys<T>(
+        &self,
+        check: impl Fn(&JwkSet) -> Result<T, Rejected>,
+    ) -> Result<Result<T, Rejected>, NotAuthenticated> {
+        self.refresh(false).await;
+        let first = self.checked(&check)?;
+        if !matches!(first, Err(Rejected::UnknownKey)) {
+            return Ok(first);
+        }
+        self.refresh(true).await;
+        self.checked(&check)
+    }
+
+    fn checked<T>(
+        &self,
+        check: impl Fn(&JwkSet) -> Result<T, Rejected>,
+    ) -> Result<Result<T, Rejected>, NotAuthenticated> {
+        let keys = self.key_set().usable(self.now()).cloned();
+        let keys = keys.ok_or_else(|| NotAuthenticated::Unavailable("the issuer does not give its keys".to_owned()))?;
+        Ok(check(&keys))
+    }
+
+    /// Fetches the keys if that is due.
+    async fn refresh(&self, lacks_a_key: bool) {
+        let is_due = || self.key_set().is_due(self.now(), lacks_a_key);
+        if !is_due() {
+            return;
+        }
+        let can_do_without = !lacks_a_key && self.key_set().usable(self.now()).is_some();
+        let _fetching = match self.fetching.try_lock() {
+            Ok(fetching) => fetching,
+            // Another request fetches them, and these are still accepted.
+            Err(_) if can_do_without => return,
+            Err(_) => self.fetching.lock().await,
+        };
+        if !is_due() {
+            return;
+        }
+        let began = self.now();
+        self.key_set().begin(began, lacks_a_key);
+        match self.fetch().await {
+            Ok(keys) => self.key_set().fetched(began, keys),
+            Err(error) => {
+                tracing::warn!(issuer = self.issuer, "the keys of an issuer cannot be had: {}", with_causes(&error));
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<JwkSet, FetchError> {
+        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let discovery: Discovery = self.get(&url).await?;
+        if discovery.issuer != self.issuer {
+            let fault = "its issuer is another one than the configuration has".to_owned();
+            return Err(FetchError::Malformed { url, fault });
+        }
+        let keys = Url::parse(&discovery.jwks_uri).map_err(|error| FetchError::Malformed {
+            url: url.clone(),
+            fault: format!("its jwks_uri is not a URL: {error}"),
+        })?;
+        // Over http, anybody on the way could put in keys of their own.
+        if keys.scheme() != "https" && !self.issuer.starts_with("http://") {
+            return Err(FetchError::Malformed { url, fault: "its jwks_uri is not https".to_owned() });
+        }
+        self.get(keys.as_str()).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, FetchError> {
+        let no_answer = |source| FetchError::NoAnswer { url: url.to_owned(), source };
+        let response = self.client.get(url).send().await.map_err(no_answer)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(FetchError::Status { url: url.to_owned(), status: status.as_u16() });
+        }
+        let malformed = |fault: String| FetchError::Malformed { url: url.to_owned(), fault };
+        let body = bounded(response).await.map_err(no_answer)?;
+        let body = body.ok_or_else(|| malformed(format!("it has more than {MAX_BYTES} bytes")))?;
+        serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))
+    }
+
+    fn key_set(&self) -> std::sync::MutexGuard<'_, KeySet> {
+        self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// The body, if it is not too large.
+async fn bounded(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > MAX_BYTES {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}

@@ -1,0 +1,109 @@
+//! Authenticates the callers of a role: with tokens of OIDC issuers, and with API keys.
+//!
+//! A file says which issuers are accepted and what their roles mean ([`config`]). The keys of an
+//! issuer are fetched by `OpenID` Connect Discovery ([`issuer`]), and API keys are looked up in
+//! Postgres ([`api_keys`]). What is accepted is decided without IO, in the crate `access`.
+
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
+
+mod api_keys;
+mod config;
+mod issuer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use access::api_key::ApiKey;
+use access::token::Unverified;
+use access::{Authenticate, Bearer, Checking, NotAuthenticated, Principal};
+use clap::Args;
+use sqlx::PgPool;
+
+use api_keys::ApiKeys;
+pub use config::ConfigError;
+use config::{Config, read};
+use issuer::Source;
+
+/// How the callers of a role are authenticated.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AuthenticationArgs {
+    /// A TOML file that says whose tokens are accepted, and what their roles mean. Without it,
+    /// callers are not authenticated
+    #[arg(long, env = "TENUTO_ACCESS", value_name = "FILE")]
+    access: Option<PathBuf>,
+}
+
+impl AuthenticationArgs {
+    /// What authenticates callers by this configuration.
+    pub fn begin(&self) -> Result<Authentication, ConfigError> {
+        let config = self.access.as_deref().map(read).transpose()?;
+        Ok(Authentication(config.map(Authenticator::of).transpose()?))
+    }
+}
+
+/// What authenticates the callers of a role, if they are authenticated.
+#[derive(Debug, Clone)]
+pub struct Authentication(Option<Arc<Authenticator>>);
+
+impl Authentication {
+    /// For the gate of a listener; `None`: callers are not authenticated.
+    pub fn of_gate(&self) -> Option<Arc<dyn Authenticate>> {
+        self.0.clone().map(|authenticator| -> Arc<dyn Authenticate> { authenticator })
+    }
+
+    /// From now on, API keys are looked up in this database.
+    pub fn look_up_keys_in(&self, pool: &PgPool) {
+        if let Some(authenticator) = &self.0 {
+            authenticator.api_keys.look_up_in(pool.clone());
+        }
+    }
+}
+
+/// Authenticates callers.
+#[derive(Debug)]
+struct Authenticator {
+    issuers: Vec<access::token::Issuer>,
+    /// In the order of the issuers.
+    sources: Vec<Source>,
+    api_keys: ApiKeys,
+}
+
+impl Authenticator {
+    fn of(Config { issuers, admin_key }: Config) -> Result<Arc<Self>, ConfigError> {
+        let sources = issuers.iter().map(|issuer| Source::of(&issuer.url)).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self { issuers, sources, api_keys: ApiKeys::new(admin_key) }))
+    }
+
+    async fn token(&self, text: &str) -> Result<Arc<Principal>, NotAuthenticated> {
+        let token = Unverified::read(text).map_err(rejected)?;
+        let issuer = token.issuer(&self.issuers).map_err(rejected)?;
+        let index = self.issuers.iter().position(|known| known.name == issuer.name);
+        let source = index.and_then(|index| self.sources.get(index));
+        let source = source.ok_or_else(|| NotAuthenticated::Unavailable("the issuer has no source".to_owned()))?;
+        let verified = source.with_keys(|keys| token.verified(issuer, keys, now())).await?;
+        verified.map(Arc::new).map_err(rejected)
+    }
+}
+
+impl Authenticate for Authenticator {
+    fn check<'a>(&'a self, bearer: Bearer<'a>) -> Checking<'a> {
+        let text = bearer.reveal();
+        Box::pin(async move {
+            match ApiKey::parse(text) {
+                Some(key) => self.api_keys.principal(&key).await,
+                None => self.token(text).await,
+            }
+        })
+    }
+}
+
+fn rejected(reason: access::token::Rejected) -> NotAuthenticated {
+    NotAuthenticated::Rejected(reason.to_string())
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
