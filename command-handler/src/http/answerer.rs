@@ -110,7 +110,7 @@ pub(super) async fn may_answer<L: Log, P: Participants, C: Clock>(
     orchestrator: &Orchestrator<L, P, C>,
     caller: &Caller,
     proof: Proof,
-    (order, step): (&OrderId, &str),
+    (order, step, direction): (&OrderId, &str, Direction),
 ) -> Result<(), Problem> {
     match (proof, caller) {
         (Proof::Token, _) => Ok(()),
@@ -119,7 +119,7 @@ pub(super) async fn may_answer<L: Log, P: Participants, C: Clock>(
             Err(Problem::unauthenticated(format!("{missing}, or post the answer to the URL in Tenuto-Callback")))
         }
         (Proof::Nothing, Caller::Anyone | Caller::Known(_)) => {
-            own::require(orchestrator, caller, Operation::AnswerStep, order, Some(step)).await
+            own::require(orchestrator, caller, Operation::AnswerStep, order, Some((step, direction))).await
         }
     }
 }

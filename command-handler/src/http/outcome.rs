@@ -47,7 +47,7 @@ pub(super) async fn handle<L: Log, C: Clock>(
         waits.map_err(|error| problem(error, ""))
     });
     let proof = prove(callbacks, (&order_id, &step), &query, orchestrator.clock().now().at, still_waits).await?;
-    in_time(may_answer(orchestrator, &caller, proof, (&order_id, &step))).await?;
+    in_time(may_answer(orchestrator, &caller, proof, (&order_id, &step, query.direction))).await?;
     let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request, &caller).await?;
     let now = orchestrator.clock().now();
     let signal = Signal { step, direction: query.direction, outcome: Some(outcome), data, key, now };

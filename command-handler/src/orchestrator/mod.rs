@@ -9,7 +9,6 @@ pub(crate) mod results;
 pub(crate) mod shared;
 mod shutdown;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,8 +66,16 @@ pub(crate) struct By {
 pub(crate) struct Belonging {
     /// `None`: callers were not authenticated.
     pub placed_by: Option<String>,
-    /// By step.
-    pub asked: BTreeMap<StepId, String>,
+    /// The requests that were made.
+    pub asked: Vec<Asked>,
+}
+
+/// A request that was made: for the action of a step, or for its undo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub step: StepId,
+    pub direction: Direction,
+    pub participant: String,
 }
 
 /// Drives orders. Cheap to clone.
@@ -235,10 +242,24 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     pub(crate) async fn belonging(&self, order_id: &OrderId) -> Result<Belonging, CommandError> {
         let loaded = self.0.orders.load(order_id).await.map_err(|error| CommandError::from(&error))?;
         let order = loaded.ok_or_else(|| CommandError::UnknownOrder(order_id.clone()))?;
-        let steps = order.state.steps.iter();
-        let asked =
-            steps.filter_map(|(step, state)| Some((step.clone(), state.requested.as_ref()?.participant.clone())));
-        Ok(Belonging { placed_by: order.state.placed.placed_by.clone(), asked: asked.collect() })
+        let workflow = self.0.workflows.get(&order.state.placed.workflow).await;
+        let workflow = workflow.map_err(|error| CommandError::Failed(error.to_string()))?;
+        let mut asked = Vec::new();
+        for (step, state) in &order.state.steps {
+            let mut add = |direction, participant: Option<&String>| {
+                let request =
+                    |participant: &String| Asked { step: step.clone(), direction, participant: participant.clone() };
+                asked.extend(participant.map(request));
+            };
+            add(Direction::Do, state.requested.as_ref().map(|requested| &requested.participant));
+            // Another participant may undo a step.
+            let undo = workflow
+                .as_ref()
+                .filter(|_| state.undo_attempts > 0)
+                .and_then(|workflow| workflow.step(step)?.undo.as_ref());
+            add(Direction::Undo, undo.map(|undo| &undo.participant));
+        }
+        Ok(Belonging { placed_by: order.state.placed.placed_by.clone(), asked })
     }
 
     /// The personal data of an order.

@@ -9,18 +9,30 @@ use crate::world::order;
 
 const WAITING: &str = "workflow: waiting\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  rest: { wait: 30d }\n  tell: { after: [rest], request: p.tell }\n";
 
+/// One participant does the step, and another one undoes it.
+const UNDONE_BY_ANOTHER: &str = "workflow: lent\nversion: 1\nparticipants: { desk: { events: true }, store: { events: true } }\nsteps:\n  lend: { request: desk.lend, undo: store.take-back }\n  rest: { after: [lend], wait: 30d }\n";
+
+async fn register(guarded: &Guarded, workflow: &str) {
+    let author = guarded.issuer.token("eve", "author");
+    let registered = guarded.http.post(format!("{}/workflows", guarded.base)).bearer_auth(author);
+    let registered = registered.header("content-type", "application/yaml").body(workflow.to_owned());
+    let registered = registered.send().await.unwrap();
+    let status = registered.status();
+    assert_eq!(status, 201, "{}", registered.text().await.unwrap());
+}
+
 async fn place(guarded: &Guarded, token: &str, id: &str) -> u16 {
-    let order = order(id, "waiting", "11", 1);
+    place_in(guarded, "waiting", token, id).await
+}
+
+async fn place_in(guarded: &Guarded, workflow: &str, token: &str, id: &str) -> u16 {
+    let order = order(id, workflow, "11", 1);
     guarded.ask(Method::POST, "/orders", Some(token), Some(&order)).await.status().as_u16()
 }
 
 async fn with_orders_of_two_shops() -> (Guarded, String, String) {
     let guarded = Guarded::new().await;
-    let author = guarded.issuer.token("eve", "author");
-    let registered = guarded.http.post(format!("{}/workflows", guarded.base)).bearer_auth(author);
-    let registered = registered.header("content-type", "application/yaml").body(WAITING).send().await.unwrap();
-    let status = registered.status();
-    assert_eq!(status, 201, "{}", registered.text().await.unwrap());
+    register(&guarded, WAITING).await;
     let web = guarded.key(&["--role", "shop", "--name", "web"]).1;
     let app = guarded.key(&["--role", "shop", "--name", "app"]).1;
     for (token, id) in [(&web, "web-1"), (&web, "web-2"), (&app, "app-1")] {
@@ -119,4 +131,34 @@ async fn the_actor_of_an_event_is_the_principal() {
     assert_eq!(actors(0, "OrderPaused"), "ann@company");
     assert_eq!(actors(1, "OrderPaused"), "bob, by desk");
     assert_eq!(actors(0, "OrderPlaced"), "web");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_participant_answers_the_actions_and_the_undos_that_asked_it_and_no_others() {
+    let guarded = Guarded::new().await;
+    register(&guarded, UNDONE_BY_ANOTHER).await;
+    let (_, web) = guarded.key(&["--role", "shop", "--name", "web"]);
+    let [desk, store] =
+        ["desk", "store"].map(|name| guarded.key(&["--role", &format!("participant:{name}"), "--name", name]).1);
+    assert_eq!(place_in(&guarded, "lent", &web, "lent-1").await, 202);
+    let answer = async |token: &str, direction: &str| {
+        let path = format!("/orders/lent-1/steps/lend/outcome?direction={direction}");
+        let answer = json!({ "outcome": "done" });
+        guarded.ask(Method::POST, &path, Some(token), Some(&answer)).await.status().as_u16()
+    };
+    for (token, direction) in [(&desk, "undo"), (&store, "undo"), (&store, "do")] {
+        assert_eq!(answer(token, direction).await, 404, "{direction}");
+    }
+    assert_eq!(answer(&desk, "do").await, 202);
+    let reads = async |token: &str| {
+        guarded.ask(Method::GET, "/orders/lent-1/personal-data", Some(token), None).await.status().as_u16()
+    };
+    assert_eq!((reads(&desk).await, reads(&store).await), (200, 404));
+    let cancel = json!({ "reason": "changed its mind" });
+    let canceled = guarded.ask(Method::POST, "/orders/lent-1/cancel", Some(&web), Some(&cancel)).await;
+    assert_eq!(canceled.status(), 202);
+    assert_eq!((reads(&desk).await, reads(&store).await), (200, 200));
+    assert_eq!(answer(&desk, "undo").await, 404, "another participant was asked to undo it");
+    assert_eq!(answer(&store, "do").await, 404);
+    assert_eq!(answer(&store, "undo").await, 202);
 }
