@@ -7,12 +7,12 @@ use access::Role;
 use access::api_key::ApiKey;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
+use command_line::duration;
 use command_line::output::{self, printable};
-use command_line::{duration, running};
-use servers::NotNamed;
 use sqlx::PgPool;
 use views::api_keys::{self, ApiKeyRow, NewApiKey};
 
+use super::database::Database;
 use crate::MaintenanceError;
 
 /// The exit code for "there is no such key in use".
@@ -65,19 +65,12 @@ struct CreateArgs {
     database: Database,
 }
 
-#[derive(Debug, Args)]
-struct Database {
-    /// The Postgres that holds the keys [default: that of what runs in the folder .tenuto]
-    #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
-    postgres: Option<String>,
-}
-
 /// Does what is asked with API keys. Exit code 1: there is no such key in use.
 pub async fn run(args: KeyArgs) -> Result<ExitCode, MaintenanceError> {
     match args.command {
         KeyCommand::Create(args) => create(args).await,
-        KeyCommand::List(database) => list(&database.pool().await?).await,
-        KeyCommand::Revoke { id, database } => revoke(&database.pool().await?, &id).await,
+        KeyCommand::List(database) => list(&database.connect().await?).await,
+        KeyCommand::Revoke { id, database } => revoke(&database.connect().await?, &id).await,
         KeyCommand::Generate => {
             output::print(&format!("{}\n", generated()?.reveal()))?;
             Ok(ExitCode::SUCCESS)
@@ -86,7 +79,7 @@ pub async fn run(args: KeyArgs) -> Result<ExitCode, MaintenanceError> {
 }
 
 async fn create(args: CreateArgs) -> Result<ExitCode, MaintenanceError> {
-    let pool = args.database.pool().await?;
+    let pool = args.database.connect().await?;
     let (key, mut roles) = (generated()?, args.roles);
     roles.sort();
     roles.dedup();
@@ -151,13 +144,6 @@ fn parse_name(text: &str) -> Result<String, String> {
         && text.trim() == text;
     fits.then(|| text.to_owned())
         .ok_or_else(|| format!("a name has 1 to {MAX_NAME} letters, digits, '-', '_', '.' and spaces within"))
-}
-
-impl Database {
-    async fn pool(&self) -> Result<PgPool, MaintenanceError> {
-        let url = running::postgres(self.postgres.as_deref())?.ok_or(NotNamed::POSTGRES)?;
-        Ok(servers::views(&url).await?)
-    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use command_handler::{Imported, rotate_callback_secrets};
-use command_line::{duration, output, running};
-use secrets::{SecretString, exposed};
-use servers::NotNamed;
-use sqlx::PgPool;
+use command_line::{duration, output};
 use views::customer_keys::Rewrapped;
 
+use super::database::Database;
 use crate::MaintenanceError;
 use crate::keys::{self, KeyFile, Passphrase};
 
@@ -84,13 +82,6 @@ struct Common {
     database: Database,
 }
 
-#[derive(Debug, Args)]
-struct Database {
-    /// The Postgres that holds the keys [default: that of what runs in the folder .tenuto]
-    #[arg(long, env = "TENUTO_POSTGRES", value_name = "postgres://…", hide_env_values = true)]
-    postgres: Option<SecretString>,
-}
-
 /// Exports, imports or rewraps keys, and prints how many; or rotates the secret of callbacks.
 pub async fn run(args: KeysArgs) -> Result<ExitCode, MaintenanceError> {
     match args.command {
@@ -128,13 +119,6 @@ pub async fn run(args: KeysArgs) -> Result<ExitCode, MaintenanceError> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-impl Database {
-    async fn connect(&self) -> Result<PgPool, MaintenanceError> {
-        let url = running::postgres(exposed(self.postgres.as_ref()))?.ok_or(NotNamed::POSTGRES)?;
-        Ok(servers::views(&url).await?)
-    }
 }
 
 impl Common {

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod check;
+mod database;
 pub mod key;
 pub mod keys;
 pub mod parked;
