@@ -22,6 +22,7 @@ use access::api_key::ApiKey;
 use access::token::{ALGORITHMS, Issuer};
 use access::{NoRole, Role};
 use jsonwebtoken::Algorithm;
+use secrets::{ExposeSecret, in_file};
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -193,8 +194,8 @@ fn algorithm(name: &str) -> Result<Algorithm, String> {
 }
 
 fn admin_key(file: &Path) -> Result<ApiKey, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    ApiKey::parse(text.trim())
+    let text = in_file(file).map_err(|fault| format!("{}: it {fault}", file.display()))?;
+    ApiKey::parse(text.expose_secret().trim())
         .ok_or_else(|| format!("{}: it has no API key: make one with tenuto key generate", file.display()))
 }
 

@@ -9,7 +9,6 @@ use access::token::Rejected;
 use access::token::key_set::KeySet;
 use error_causes::with_causes;
 use jsonwebtoken::jwk::JwkSet;
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -51,7 +50,7 @@ struct Discovery {
 impl Source {
     /// The source of this issuer's keys. Nothing is fetched yet.
     pub fn of(issuer: &str) -> Result<Self, reqwest::Error> {
-        let client = http_client::builder()?.redirect(Policy::none()).timeout(PATIENCE).build()?;
+        let client = http_client::builder()?.timeout(PATIENCE).build()?;
         let (keys, fetching) = (Mutex::default(), tokio::sync::Mutex::default());
         Ok(Self { issuer: issuer.to_owned(), client, started: Instant::now(), keys, fetching })
     }

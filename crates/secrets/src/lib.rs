@@ -7,10 +7,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod file;
 mod options;
 mod sources;
 mod urls;
 
+pub use file::{FileFault, in_file};
 pub use options::{OnCommandLine, Refused, SecretOptions};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use sources::{SecretError, Sources};

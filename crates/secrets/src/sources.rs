@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-/// The longest secret, in bytes.
-const MAX_BYTES: u64 = 64 * 1024;
+use crate::file::{FileFault, in_file};
+
 /// What systemd names the folder of a unit's credentials in.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// What the names of our credentials start with, so that a unit can have others.
@@ -47,14 +46,14 @@ pub enum SecretError {
         source: io::Error,
     },
     /// Its file holds no value.
-    #[error("{name} comes from the file {}, which {reason}; write the value into it, and nothing else", file.display())]
+    #[error("{name} comes from the file {}, which {fault}; write the value into it, and nothing else", file.display())]
     NoValue {
         /// Its variable.
         name: String,
         /// The file.
         file: PathBuf,
         /// What it holds instead.
-        reason: &'static str,
+        fault: FileFault,
     },
     /// Its variable is no text.
     #[error("{name} is not UTF-8; correct its value in the environment")]
@@ -138,21 +137,12 @@ impl Sources {
 }
 
 fn read_file(name: &str, from: String, file: &Path) -> Result<SecretString, SecretError> {
-    let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|source| SecretError::Unreadable { name: name.to_owned(), from, file: file.to_owned(), source })?;
-    let no_value = |reason| SecretError::NoValue { name: name.to_owned(), file: file.to_owned(), reason };
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(no_value("is larger than 64 KiB"));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| no_value("is not UTF-8"))?;
-    // Editors and `echo` end a file with a line break.
-    let text = text.trim_end_matches(['\n', '\r']);
-    match text {
-        "" => Err(no_value("is empty")),
-        text if text.contains(['\n', '\r', '\0']) => Err(no_value("has more than one line")),
-        text => Ok(text.to_owned().into()),
-    }
+    in_file(file).map_err(|fault| match fault {
+        FileFault::Unreadable(source) => {
+            SecretError::Unreadable { name: name.to_owned(), from, file: file.to_owned(), source }
+        }
+        fault => SecretError::NoValue { name: name.to_owned(), file: file.to_owned(), fault },
+    })
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ const ALLOWED: [(&str, &[&str]); 31] = [
             "views",
         ],
     ),
-    ("crates/authentication", &["access", "error-causes", "http-client", "views"]),
+    ("crates/authentication", &["access", "error-causes", "http-client", "secrets", "views"]),
     ("crates/back-off", &[]),
     ("crates/cli", &["back-off", "command-line", "domain", "http-client", "secrets"]),
     ("crates/command-line", &["domain"]),

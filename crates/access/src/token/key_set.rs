@@ -5,6 +5,7 @@
 //! key that the issuer has withdrawn is accepted no longer than [`MAX_AGE`], also while the issuer
 //! is away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
@@ -19,7 +20,7 @@ pub const MAX_AGE: Duration = Duration::from_hours(1);
 /// The keys of an issuer, as of their last fetch. Times count from any fixed moment.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet {
-    fetched: Option<(Duration, JwkSet)>,
+    fetched: Option<(Duration, Arc<JwkSet>)>,
     /// The last fetch because of their age.
     tried: Option<Duration>,
     /// The last fetch because of a key that was not there.
@@ -28,7 +29,7 @@ pub struct KeySet {
 
 impl KeySet {
     /// The keys, unless they are too old or were never fetched.
-    pub fn usable(&self, now: Duration) -> Option<&JwkSet> {
+    pub fn usable(&self, now: Duration) -> Option<&Arc<JwkSet>> {
         self.fetched.as_ref().filter(|(at, _)| now.saturating_sub(*at) < MAX_AGE).map(|(_, keys)| keys)
     }
 
@@ -50,7 +51,7 @@ impl KeySet {
     /// The fetch that began then has brought these keys.
     pub fn fetched(&mut self, began: Duration, keys: JwkSet) {
         if self.fetched.as_ref().is_none_or(|(at, _)| *at <= began) {
-            self.fetched = Some((began, keys));
+            self.fetched = Some((began, Arc::new(keys)));
         }
     }
 }

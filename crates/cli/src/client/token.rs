@@ -4,29 +4,23 @@
 use std::path::Path;
 
 use reqwest::header::HeaderValue;
+use secrets::{ExposeSecret, in_file};
 
 use crate::CommandError;
 
 const VARIABLE: &str = "TENUTO_TOKEN";
-/// The largest file, in bytes.
-const MAX_BYTES: u64 = 64 * 1024;
 
 /// The value of `Authorization`, if there are credentials. It does not print itself.
 pub fn read(file: Option<&Path>) -> Result<Option<HeaderValue>, CommandError> {
-    let (from, text) = match file {
-        Some(file) => (file.display().to_string(), Some(in_file(file)?)),
-        None => (VARIABLE.to_owned(), std::env::var(VARIABLE).ok()),
-    };
-    text.map(|text| header(&from, &text)).transpose()
-}
-
-fn in_file(file: &Path) -> Result<String, CommandError> {
-    let wrong = |reason: String| CommandError::Token { from: file.display().to_string(), reason };
-    let size = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
-    if size > MAX_BYTES {
-        return Err(wrong(format!("it has more than {MAX_BYTES} bytes")));
+    match file {
+        Some(file) => {
+            let from = file.display().to_string();
+            let text = in_file(file)
+                .map_err(|fault| CommandError::Token { from: from.clone(), reason: format!("it {fault}") })?;
+            header(&from, text.expose_secret()).map(Some)
+        }
+        None => std::env::var(VARIABLE).ok().map(|text| header(VARIABLE, &text)).transpose(),
     }
-    std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))
 }
 
 fn header(from: &str, text: &str) -> Result<HeaderValue, CommandError> {
