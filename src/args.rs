@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Show(cli::show::ShowArgs),
     /// Watch an order until it ends
     Watch(cli::watch::WatchArgs),
+    #[command(flatten)]
+    Lists(cli::lists::ListCommand),
     /// Step through an order's life: what happened, the resulting state, what was pending, and why;
     /// and make each decision again
     Replay(lab::command::replay::ReplayArgs),
@@ -89,6 +91,7 @@ impl Command {
             | Self::Place(_)
             | Self::Show(_)
             | Self::Watch(_)
+            | Self::Lists(_)
             | Self::Replay(_)
             | Self::Backtest(_)
             | Self::Cancel(_)

@@ -79,6 +79,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Place(args) => Ok(cli::place::run(args).await?),
         Command::Show(args) => Ok(cli::show::run(args).await?),
         Command::Watch(args) => Ok(cli::watch::run(args).await?),
+        Command::Lists(list) => Ok(cli::lists::run(list).await?),
         Command::Replay(args) => Ok(lab::command::replay::run(args).await?),
         Command::Backtest(args) => Ok(lab::command::backtest::run(args).await?),
         Command::Cancel(args) => Ok(cli::operate::run(OperatorAction::Cancel, args).await?),

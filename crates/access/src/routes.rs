@@ -44,6 +44,7 @@ pub const FIELDS: &[(&str, &str, Operation)] = &[
     ("Query", "order", Operation::ReadOrders),
     ("Query", "orders", Operation::ReadOrders),
     ("Query", "workflow", Operation::ReadWorkflows),
+    ("Query", "workflows", Operation::ReadWorkflows),
     ("Query", "parkedEvents", Operation::ReadParkedEvents),
     ("Query", "overview", Operation::CountOrders),
     ("Query", "ordersByHour", Operation::CountOrders),

@@ -13,6 +13,7 @@
 mod client;
 mod error;
 pub mod forget;
+pub mod lists;
 pub mod operate;
 pub mod place;
 mod retry;

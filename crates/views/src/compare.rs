@@ -179,7 +179,16 @@ impl Live {
             View::Counts.table()
         );
         sqlx::query(AssertSqlSafe(counted)).execute(&mut *db).await?;
-        self.differing_view(db, View::Counts).await
+        let by_workflow = format!(
+            "INSERT INTO {rebuilt}.{} (workflow, version, state, orders)
+             SELECT workflow, workflow_version, state, count(*) FROM {schema}.orders
+             GROUP BY workflow, workflow_version, state",
+            View::WorkflowCounts.table()
+        );
+        sqlx::query(AssertSqlSafe(by_workflow)).execute(&mut *db).await?;
+        let mut differences = self.differing_view(db, View::Counts).await?;
+        differences.extend(self.differing_view(db, View::WorkflowCounts).await?);
+        Ok(differences)
     }
 
     /// Rows are compared as texts: `1.0` and `1.00` differ.

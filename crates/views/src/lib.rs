@@ -54,8 +54,8 @@ pub use origin::{LogCheckError, REMEDY, checkpoint_to_compare, compare_log, comp
 pub use page::Page;
 pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
-    CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, StatusRow, StepRow, TimelineRow,
-    WorkflowKey, WorkflowRow,
+    CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ProgressRow, RegisteredRow, StatusRow, StepRow,
+    TimelineRow, WorkflowCountRow, WorkflowKey, WorkflowRow,
 };
 pub use shadow::Shadow;
 pub use sort::{Place, Sort, SortBy, SortKey};

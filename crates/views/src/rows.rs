@@ -96,6 +96,23 @@ pub struct WorkflowRow {
     pub registered_at: DateTime<Utc>,
 }
 
+/// A definition without its text.
+#[derive(Debug, Clone, FromRow)]
+pub struct RegisteredRow {
+    pub name: String,
+    pub version: i32,
+    pub registered_at: DateTime<Utc>,
+}
+
+/// How many orders of a definition are in a state.
+#[derive(Debug, Clone, FromRow)]
+pub struct WorkflowCountRow {
+    pub workflow: String,
+    pub version: i32,
+    pub state: String,
+    pub orders: i64,
+}
+
 /// A step of a definition, as the view `workflows` outlines it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OutlineStep {

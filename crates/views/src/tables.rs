@@ -18,6 +18,8 @@ pub enum View {
     Todo,
     /// How many orders of each state and status were placed in each hour, and in all.
     Counts,
+    /// How many orders of each definition are in each state.
+    WorkflowCounts,
     /// Registered definitions.
     Workflows,
     /// Events that are set aside.
@@ -26,8 +28,16 @@ pub enum View {
 
 impl View {
     /// In the order in which every process locks them.
-    pub const ALL: [Self; 7] =
-        [Self::Orders, Self::Steps, Self::Timeline, Self::Todo, Self::Counts, Self::Workflows, Self::Parked];
+    pub const ALL: [Self; 8] = [
+        Self::Orders,
+        Self::Steps,
+        Self::Timeline,
+        Self::Todo,
+        Self::Counts,
+        Self::WorkflowCounts,
+        Self::Workflows,
+        Self::Parked,
+    ];
 
     /// Its table.
     pub fn table(self) -> &'static str {
@@ -37,6 +47,7 @@ impl View {
             Self::Timeline => "timeline",
             Self::Todo => "todo",
             Self::Counts => "order_counts",
+            Self::WorkflowCounts => "workflow_counts",
             Self::Workflows => "workflows",
             Self::Parked => "parked",
         }
@@ -50,6 +61,7 @@ impl View {
             Self::Timeline => &["order_id", "revision"],
             Self::Todo => &["order_id"],
             Self::Counts => &["hour", "state", "status"],
+            Self::WorkflowCounts => &["workflow", "version", "state"],
             Self::Workflows => &["name", "version"],
             Self::Parked => &["stream", "revision"],
         }

@@ -8,12 +8,13 @@ use crate::poison::poisoned;
 use crate::support::{Log, Running, Views, batches_of};
 
 /// Every view, with the columns of its key.
-const TABLES: [(&str, &[&str]); 7] = [
+const TABLES: [(&str, &[&str]); 8] = [
     ("orders", &["id"]),
     ("steps", &["order_id", "step"]),
     ("timeline", &["order_id", "revision"]),
     ("todo", &["order_id"]),
     ("order_counts", &["hour", "state", "status"]),
+    ("workflow_counts", &["workflow", "version", "state"]),
     ("workflows", &["name", "version"]),
     ("parked", &["stream", "revision"]),
 ];

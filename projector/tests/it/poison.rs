@@ -203,7 +203,9 @@ async fn what_a_later_version_understands_is_had_after_a_retry_while_the_project
              DELETE FROM order_counts;
              INSERT INTO order_counts
              SELECT date_trunc('hour', placed_at, 'UTC'), state, status, count(*) FROM orders GROUP BY 1, 2, 3
-             UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3",
+             UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3;
+             DELETE FROM workflow_counts;
+             INSERT INTO workflow_counts SELECT workflow, workflow_version, state, count(*) FROM orders GROUP BY 1, 2, 3",
         )
         .await;
     let projector = Running::start(&log, &views, batches_of(1_000));

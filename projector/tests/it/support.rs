@@ -98,6 +98,7 @@ impl Views {
             "SELECT 'order ' || to_jsonb(t)::text FROM orders t UNION ALL SELECT 'step ' || to_jsonb(t)::text FROM steps t
              UNION ALL SELECT 'entry ' || to_jsonb(t)::text FROM timeline t UNION ALL SELECT 'due ' || to_jsonb(t)::text FROM todo t
              UNION ALL SELECT 'count ' || to_jsonb(t)::text FROM order_counts t
+             UNION ALL SELECT 'by workflow ' || to_jsonb(t)::text FROM workflow_counts t
              UNION ALL SELECT 'workflow ' || to_jsonb(t)::text FROM workflows t
              UNION ALL SELECT 'parked ' || to_jsonb(t)::text FROM parked t ORDER BY 1",
         )

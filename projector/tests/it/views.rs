@@ -255,6 +255,15 @@ const MISCOUNTED: &str = "
     SELECT hour || ' ' || state || ' ' || status FROM there FULL JOIN order_counts USING (hour, state, status)
     WHERE there.orders IS DISTINCT FROM order_counts.orders";
 
+/// Definitions and states that are counted otherwise than there are orders.
+const MISCOUNTED_BY_WORKFLOW: &str = "
+    WITH there AS (
+        SELECT workflow, workflow_version AS version, state, count(*) AS orders FROM orders GROUP BY 1, 2, 3
+    )
+    SELECT workflow || ' ' || version || ' ' || state
+    FROM there FULL JOIN workflow_counts USING (workflow, version, state)
+    WHERE there.orders IS DISTINCT FROM workflow_counts.orders";
+
 #[tokio::test]
 async fn orders_are_counted_as_they_stand_after_every_batch() {
     let histories = all_ways();
@@ -264,10 +273,14 @@ async fn orders_are_counted_as_they_stand_after_every_batch() {
         let projector = Running::start(&log, &views, batches_of(batch));
         while projector.health.now().position < Some(last) {
             assert_eq!(views.texts(MISCOUNTED).await, [""; 0], "in batches of {batch}");
+            assert_eq!(views.texts(MISCOUNTED_BY_WORKFLOW).await, [""; 0], "in batches of {batch}");
         }
         projector.stop().await;
         assert_eq!(views.texts(MISCOUNTED).await, [""; 0], "in batches of {batch}");
         let counted = "SELECT sum(orders)::text FROM order_counts WHERE hour = '-infinity'";
+        assert_eq!(views.texts(counted).await, [histories.len().to_string()]);
+        assert_eq!(views.texts(MISCOUNTED_BY_WORKFLOW).await, [""; 0], "in batches of {batch}");
+        let counted = "SELECT sum(orders)::text FROM workflow_counts";
         assert_eq!(views.texts(counted).await, [histories.len().to_string()]);
     }
 }

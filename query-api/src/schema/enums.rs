@@ -101,6 +101,11 @@ enumeration! {
 }
 
 impl State {
+    /// Whether an order in this state has ended.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Canceled)
+    }
+
     /// The same of the domain.
     pub fn to_domain(self) -> order::State {
         match self {

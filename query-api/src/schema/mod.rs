@@ -13,6 +13,7 @@ mod step;
 mod subscription;
 mod timeline;
 mod workflow;
+mod workflows;
 
 use async_graphql::{EmptyMutation, SDLExportOptions};
 use views::LagMeter;

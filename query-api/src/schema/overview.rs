@@ -64,8 +64,8 @@ pub struct StatusCount {
 /// How many orders are in a state.
 #[derive(Debug, PartialEq, SimpleObject)]
 pub struct StateCount {
-    state: State,
-    count: i64,
+    pub state: State,
+    pub count: i64,
 }
 
 /// How many orders of a status and a state were placed in an hour.

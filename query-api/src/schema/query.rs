@@ -13,6 +13,7 @@ use super::order::Order;
 use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;
 use super::workflow::Workflow;
+use super::workflows::{self, WorkflowList};
 use crate::error::{QueryError, coded, unknown_name};
 use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
@@ -96,6 +97,13 @@ impl Query {
         freshness: Option<Freshness>,
     ) -> Option<Result<Workflow>> {
         definition(context, &name, version, freshness).await.transpose()
+    }
+
+    /// All registered workflows with their versions, and how many orders follow each version.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn workflows(&self, context: &Context<'_>, freshness: Option<Freshness>) -> Result<WorkflowList> {
+        fresh(context, freshness).await?;
+        workflows::list(context).await
     }
 
     /// The events of an order that could not be projected and are set aside, each with the reason,

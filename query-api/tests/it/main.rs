@@ -15,3 +15,4 @@ mod orders;
 mod paging;
 mod socket;
 mod support;
+mod workflows;

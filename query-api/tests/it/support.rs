@@ -1,8 +1,9 @@
 //! A router over its own database, and rows for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use access::Caller;
+use access::{Caller, Principal};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::{Extension, Router};
@@ -20,6 +21,7 @@ use tower::ServiceExt;
 pub struct World {
     pub pool: PgPool,
     pub router: Router,
+    log: EventStore,
     _database: TestDatabase,
     _log: Option<(NodeHandle, TempDir)>,
 }
@@ -98,7 +100,7 @@ impl World {
         let pool = PgPool::connect(database.url()).await.unwrap();
         views::migrate(&pool).await.unwrap();
         let router = anyones(query_api::router(pool.clone(), log.clone(), &Options::default()));
-        Self { pool, router, _database: database, _log: node }
+        Self { pool, router, log: log.clone(), _database: database, _log: node }
     }
 
     pub async fn insert(&self, row: &Row) {
@@ -147,6 +149,20 @@ impl World {
         answer["data"].take()
     }
 
+    /// The `data` of a query by a principal with one role, which has to succeed.
+    pub async fn ask_as(&self, name: &str, role: &str, query: &str) -> Value {
+        let roles = [role.parse().unwrap()].into_iter().collect();
+        let caller = Caller::Known(Arc::new(Principal { name: name.to_owned(), roles, on_behalf_of: false }));
+        let router = query_api::router(self.pool.clone(), self.log.clone(), &Options::default());
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let request = request.body(Body::from(json!({ "query": query }).to_string())).unwrap();
+        let response = router.layer(Extension(caller)).oneshot(request).await.unwrap();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let mut answer: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer.get("errors"), None, "{query} as {role}");
+        answer["data"].take()
+    }
+
     /// The whole answer.
     pub async fn try_ask(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
@@ -166,7 +182,10 @@ async fn count(db: &mut PgConnection) {
     let counted = "DELETE FROM order_counts;
                    INSERT INTO order_counts
                    SELECT date_trunc('hour', placed_at, 'UTC'), state, status, count(*) FROM orders GROUP BY 1, 2, 3
-                   UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3";
+                   UNION ALL SELECT '-infinity', state, status, count(*) FROM orders GROUP BY 2, 3;
+                   DELETE FROM workflow_counts;
+                   INSERT INTO workflow_counts
+                   SELECT workflow, workflow_version, state, count(*) FROM orders GROUP BY 1, 2, 3";
     sqlx::raw_sql(counted).execute(db).await.unwrap();
 }
 

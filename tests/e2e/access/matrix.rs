@@ -57,6 +57,7 @@ async fn ask_field(guarded: &Guarded, kind: &str, field: &str, token: Option<&st
         "orders" if kind == "Query" => "orders { nodes { id } }",
         "orders" => "orders { id }",
         "workflow" => "workflow(name: \"nowhere\") { name }",
+        "workflows" => "workflows { truncated }",
         "parkedEvents" => "parkedEvents(order: \"nowhere\") { reason }",
         "overview" => "overview { orders }",
         "ordersByHour" => "ordersByHour(from: \"2026-01-01T00:00:00Z\", to: \"2026-01-01T01:00:00Z\") { count }",

@@ -68,6 +68,8 @@ enum ViewName {
     Todo,
     /// The number of orders of each state and status, for each hour and in total
     OrderCounts,
+    /// The number of orders of each definition in each state
+    WorkflowCounts,
     /// Registered definitions
     Workflows,
 }
@@ -80,6 +82,7 @@ impl From<ViewName> for View {
             ViewName::Timeline => Self::Timeline,
             ViewName::Todo => Self::Todo,
             ViewName::OrderCounts => Self::Counts,
+            ViewName::WorkflowCounts => Self::WorkflowCounts,
             ViewName::Workflows => Self::Workflows,
         }
     }

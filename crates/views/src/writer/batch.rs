@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::checkpoint::CheckpointMove;
 use super::columns::{OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns};
-use super::counts::COUNTED;
+use super::counts::{COUNTED, COUNTED_BY_WORKFLOW};
 use super::error::WriteError;
 use super::parameters::Parameters;
 use crate::channels;
@@ -87,13 +87,13 @@ impl Changes<'_> {
         let text = || {
             format!(
                 "WITH {moved}, before AS (
-        SELECT id, placed_at, state, status FROM orders WHERE id = ANY({order_ids})
+        SELECT id, placed_at, state, status, workflow, workflow_version FROM orders WHERE id = ANY({order_ids})
     ), changed AS (
         INSERT INTO orders ({order_names})
         SELECT * FROM unnest({order_arrays})
         WHERE EXISTS (SELECT FROM moved)
         ON CONFLICT (id) DO UPDATE SET {order_updates} WHERE orders.revision < excluded.revision
-        RETURNING id, placed_at, state, status
+        RETURNING id, placed_at, state, status, workflow, workflow_version
     ), stepped AS (
         INSERT INTO steps ({step_names})
         SELECT * FROM unnest({step_arrays}) AS step (order_id)
@@ -111,7 +111,7 @@ impl Changes<'_> {
         SELECT * FROM unnest({entry_arrays})
         WHERE EXISTS (SELECT FROM moved)
         ON CONFLICT DO NOTHING
-    ), {COUNTED}
+    ), {COUNTED}, {COUNTED_BY_WORKFLOW}
     SELECT pg_notify({moved_channel}, position::text),
            (SELECT count(pg_notify({ended_channel}, ids)) FROM unnest({ended}::text[]) AS ids)
     FROM moved",

@@ -1,0 +1,30 @@
+//! The definitions, and how many orders follow each.
+
+use super::Store;
+use crate::error::ViewsError;
+use crate::rows::{RegisteredRow, WorkflowCountRow};
+
+impl Store {
+    /// The definitions by name, of each name the latest version first; at most so many.
+    pub async fn registered(&self, most: i64) -> Result<Vec<RegisteredRow>, ViewsError> {
+        let rows = sqlx::query_as(
+            "SELECT name, version, registered_at FROM workflows ORDER BY name COLLATE \"C\", version DESC LIMIT $1",
+        );
+        Ok(rows.bind(most).fetch_all(&mut *self.snapshot().await?).await?)
+    }
+
+    /// How many orders of each definition are in each state.
+    pub async fn counts_by_workflow(&self) -> Result<Vec<WorkflowCountRow>, ViewsError> {
+        let rows = sqlx::query_as("SELECT workflow, version, state, orders FROM workflow_counts");
+        Ok(rows.fetch_all(&mut *self.snapshot().await?).await?)
+    }
+
+    /// How many orders of a principal follow each definition, by state.
+    pub async fn counts_by_workflow_of(&self, placed_by: &str) -> Result<Vec<WorkflowCountRow>, ViewsError> {
+        let rows = sqlx::query_as(
+            "SELECT workflow, workflow_version AS version, state, count(*) AS orders FROM orders
+             WHERE placed_by = $1 GROUP BY workflow, workflow_version, state",
+        );
+        Ok(rows.bind(placed_by).fetch_all(&mut *self.snapshot().await?).await?)
+    }
+}
