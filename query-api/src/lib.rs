@@ -2,7 +2,8 @@
 //!
 //! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a
 //! console for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for
-//! callers that only need an order's status. It reads the views that the projector writes, and the
+//! callers that only need an order's status. [`console`] serves the web console at `/` and `/ui/`.
+//! The crate reads the views that the projector writes, and the
 //! log for past states of orders ([`history`]). It writes nothing, and every statement is in
 //! `views`.
 
@@ -11,6 +12,7 @@
 mod admission;
 mod budget;
 mod completions;
+mod console;
 mod disclosures;
 mod document;
 mod error;
@@ -42,6 +44,7 @@ use live::Live;
 use view_position::ViewPosition;
 use views::LagMeter;
 
+pub use console::{ConsoleIssuer, ConsoleOptions, console};
 pub use error::QueryError;
 pub use live::LiveStats;
 pub use options::Options;

@@ -63,6 +63,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
     let base = listener.url()?;
+    let of_console = super::query_api::console(&listener, authentication.of_gate().is_some(), true);
     let (services_at, services_listener) = reference_services_at(&base, &authentication).await?;
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
     let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::of(&listener));
@@ -134,7 +135,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(projecting, event_store.clone(), pool.clone(), background));
     reference_services(&mut tasks, &pool, Some(event_store), &services);
-    door.open(own.merge(probes));
+    door.open(own.merge(query_api::console(&of_console)).merge(probes));
 
     let _record = running(&base, &backends).record(&args.data.data);
     print_places((&base, &services_at), &backends, &args);
@@ -202,7 +203,7 @@ fn print_places((base, services_at): (&str, &str), backends: &Backends, args: &D
     let views = without_secrets(&backends.postgres_url);
     let data = args.data.data.display();
     output::announce(&format!(
-        "Tenuto is up.\n\n  commands   POST {base}/orders\n  queries    {base}/graphql\n  \
+        "Tenuto is up.\n\n  console    {base}/\n  commands   POST {base}/orders\n  queries    {base}/graphql\n  \
          mailbox    {services_at}/notifications/mailbox\n  log        {log}\n  views      {views}\n  \
          data       {data}\n\n"
     ));

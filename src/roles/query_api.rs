@@ -9,9 +9,9 @@ use super::watched::{Alarms, Watched};
 use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
 use command_line::output;
-use http_server::Listen;
 use http_server::door::{Door, STARTING};
-use query_api::refused_while;
+use http_server::{Listen, Listener};
+use query_api::{ConsoleOptions, refused_while};
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_begun;
 use supervisor::Supervisor;
@@ -35,6 +35,18 @@ pub(super) fn options(leaving: CancellationToken) -> query_api::Options {
     query_api::Options { leaving, max_connections: options.max_connections.min(most), ..options }
 }
 
+/// The console of this listener. In `tenuto dev`, the server takes commands too, and has the
+/// reference services if their callers are not authenticated.
+pub(super) fn console(listener: &Listener, authenticates: bool, is_dev: bool) -> ConsoleOptions {
+    ConsoleOptions {
+        authenticates,
+        issuers: Vec::new(),
+        takes_commands: is_dev,
+        has_reference_services: is_dev && !authenticates,
+        is_open: listener.is_open(),
+    }
+}
+
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
@@ -42,6 +54,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
+    let of_console = console(&listener, authentication.of_gate().is_some(), false);
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
@@ -74,10 +87,11 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let queries = query_api::router(pool.clone(), event_store.clone(), &options);
     let wrong_log = alarms.log.clone();
     let router = refused_while(queries, move || wrong_log.reason())
+        .merge(query_api::console(&of_console))
         .merge(probes)
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);
-    output::announce(&format!("queries at {url}/graphql\n"));
+    output::announce(&format!("queries at {url}/graphql\nconsole at {url}/\n"));
     let failed = tokio::select! {
         () = stop.cancelled() => None,
         ended = tasks.failed() => Some(ended),

@@ -59,6 +59,11 @@ async fn every_answer_forbids_browsers_to_run_frame_or_share_it() {
     let own = address.url();
     let query = "/graphql?query=%7B__typename%7D";
     for (method, url, accept, host) in [
+        (Method::GET, format!("{own}/"), "text/html", ""),
+        (Method::GET, format!("{own}/ui/orders/none"), "text/html", ""),
+        (Method::GET, format!("{own}/ui/assets/console.js"), "*/*", ""),
+        (Method::GET, format!("{own}/console.json"), "*/*", ""),
+        (Method::GET, format!("{own}/me"), "*/*", ""),
         (Method::GET, format!("{own}/graphql"), "text/html", ""),
         (Method::GET, format!("{own}{query}"), "application/json", ""),
         (Method::GET, format!("{own}{query}"), "text/event-stream", ""),

@@ -61,6 +61,29 @@ impl Operation {
         Self::ForgetCustomer,
     ];
 
+    /// Its name, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Describe => "describe",
+            Self::Query => "query",
+            Self::ReadFigures => "readFigures",
+            Self::PlaceOrder => "placeOrder",
+            Self::ReadOrders => "readOrders",
+            Self::CountOrders => "countOrders",
+            Self::ReadPersonalData => "readPersonalData",
+            Self::AnswerStep => "answerStep",
+            Self::CancelOrder => "cancelOrder",
+            Self::OperateOrder => "operateOrder",
+            Self::OperateBatch => "operateBatch",
+            Self::ReadCircuits => "readCircuits",
+            Self::ReadParkedEvents => "readParkedEvents",
+            Self::ReadWorkflows => "readWorkflows",
+            Self::RegisterWorkflow => "registerWorkflow",
+            Self::ForgetCustomer => "forgetCustomer",
+        }
+    }
+
     /// What it is, after "may not".
     pub fn as_str(self) -> &'static str {
         match self {

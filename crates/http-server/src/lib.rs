@@ -119,6 +119,11 @@ impl Listener {
         Ok(format!("{scheme}://{}", self.local_addr()?))
     }
 
+    /// Whether other machines reach it although callers are not authenticated.
+    pub fn is_open(&self) -> bool {
+        self.gate.warning().is_some()
+    }
+
     /// What an operator has to know.
     pub fn warning(&self) -> Option<String> {
         let address = self.local_addr().ok().filter(|address| !address.ip().is_loopback());

@@ -1,0 +1,53 @@
+/** The pages, one a line: where each is, what it is called, and what it needs to be offered. */
+import type { Component } from 'svelte';
+import { texts } from '../texts';
+import Order from '../pages/order/Page.svelte';
+import Orders from '../pages/orders/Page.svelte';
+import Overview from '../pages/overview/Page.svelte';
+
+export interface Page {
+  /** The path; `{name}` stands for one segment. */
+  path: string;
+  title: string;
+  component: Component<{ parameters: Record<string, string> }>;
+  /** The key that goes there after `g`; without one, the navigation does not list the page. */
+  key?: string;
+  /** The operation that a caller must have to be offered the page. */
+  operation?: string;
+}
+
+export const pages: Page[] = [
+  { path: '/', title: texts.overview.title, component: Overview, key: 'h', operation: 'countOrders' },
+  { path: '/ui/orders', title: texts.orders.title, component: Orders, key: 'o', operation: 'readOrders' },
+  { path: '/ui/orders/{id}', title: texts.order.title, component: Order },
+];
+
+/** The page at a path, with the values of its parameters. */
+export function pageAt(path: string): { page: Page; parameters: Record<string, string> } | undefined {
+  for (const page of pages) {
+    const parameters = match(page.path, path);
+    if (parameters) return { page, parameters };
+  }
+  return undefined;
+}
+
+function match(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split('/');
+  const given = (path.length > 1 ? path.replace(/\/$/, '') : path).split('/');
+  if (wanted.length !== given.length) return undefined;
+  const parameters: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const value = given[index] ?? '';
+    if (part.startsWith('{')) parameters[part.slice(1, -1)] = decoded(value);
+    else if (part !== value) return undefined;
+  }
+  return parameters;
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
