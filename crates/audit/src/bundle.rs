@@ -1,4 +1,4 @@
-//! `tenuto audit verify --bundle`: an order's history that proves itself.
+//! `tenuto audit verify --bundle`: an order's history that proves itself, as JSON or in a page.
 
 use std::path::Path;
 
@@ -6,12 +6,14 @@ use domain::proof::bundle::{Bundle, BundleFault, Checked};
 use domain::proof::keys::PublicKey;
 
 use super::error::AuditError;
+use super::export::html::bundle_in;
 use super::findings::{Finding, Findings, Report};
 use super::seals::{name_of, read_file};
 
 pub(super) fn verify(file: &Path, keys: &[PublicKey]) -> Result<Report, AuditError> {
     let content = |reason| AuditError::Content { file: file.to_owned(), what: "bundle", reason };
-    let bundle = Bundle::read(&read_file(file)?).map_err(content)?;
+    let content_of_file = read_file(file)?;
+    let bundle = Bundle::read(bundle_in(&content_of_file).unwrap_or(&content_of_file)).map_err(content)?;
     let Checked { events, sealed_events, faults } = bundle.check(keys);
     if events == 0 {
         return Err(AuditError::EmptyBundle(file.to_owned()));

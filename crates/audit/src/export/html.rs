@@ -1,4 +1,5 @@
-//! A timeline as one HTML file: it loads no other file, runs no script, and can be printed.
+//! A timeline as one HTML file that verifies itself: it loads no other file, works offline, and can
+//! be printed. It holds the bundle, and a script that checks it in a browser.
 
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ use command_line::duration;
 use command_line::output::{printable, printable_lines};
 
 const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("verify.js");
 
-pub(super) fn page(order: &OrderId, events: &[RecordedEvent], entries: &[Entry], findings: &[Finding]) -> String {
-    let title = format!("Order {order}");
+/// The page of an order's history, with its bundle as JSON.
+pub(super) fn page(order: &OrderId, events: &[RecordedEvent], findings: &[Finding], bundle: &str) -> String {
+    let (title, entries) = (format!("Order {order}"), &Entry::of_all(events));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -38,18 +41,25 @@ pub(super) fn page(order: &OrderId, events: &[RecordedEvent], entries: &[Entry],
                         dd { (printable(&fact)) }
                     }
                 }
-                (proof(entries, findings))
+                (faults(findings))
+                (proof())
                 (table(entries))
+                (PreEscaped(embedded(bundle)))
+                script { (PreEscaped(SCRIPT)) }
             }
         }
     };
     page.into_string() + "\n"
 }
 
-/// The style of the page is allowed by its hash, and nothing else.
+/// The style and the script of the page are allowed by their hashes, and nothing else.
 fn policy() -> String {
-    let style = STANDARD.encode(Sha256::digest(STYLE));
-    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'")
+    let hash = |text| STANDARD.encode(Sha256::digest(text));
+    let (style, script) = (hash(STYLE), hash(SCRIPT));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; base-uri 'none'; \
+         form-action 'none'"
+    )
 }
 
 /// Facts about the order, from its events.
@@ -74,16 +84,9 @@ fn facts(events: &[RecordedEvent], entries: &[Entry]) -> Vec<(&'static str, Stri
     facts
 }
 
-fn proof(entries: &[Entry], findings: &[Finding]) -> Markup {
-    let last_hash = entries.last().and_then(|last| last.hash.as_deref()).unwrap_or_default();
+fn faults(findings: &[Finding]) -> Markup {
     html! {
-        @if findings.is_empty() {
-            p class="proof" {
-                "The hashes of the " (entries.len()) " events fit together; the last is "
-                code { (printable(last_hash)) } ". This page proves nothing by itself: "
-                code { "tenuto audit export --format bundle" } " writes a proof."
-            }
-        } @else {
+        @if !findings.is_empty() {
             div class="faults" {
                 p { "This history is not the one that was recorded:" }
                 ul {
@@ -91,6 +94,24 @@ fn proof(entries: &[Entry], findings: &[Finding]) -> Markup {
                         li { (printable(&finding.to_string())) }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// What the script reports.
+fn proof() -> Markup {
+    html! {
+        section class="proof" {
+            h2 { "Proof" }
+            p id="verdict" { "Nothing is verified yet: open this file in a browser that may run its script." }
+            ul id="checks" {}
+            p {
+                "The proof covers the data of each event, its type, and its place. It does not cover the times of \
+                 recording, and the sentences are explanations. The signature proves something to you if you know \
+                 from elsewhere whose key it is. Someone who changes this file can change its check too: "
+                code { "tenuto audit verify --bundle FILE --public-key KEY" }
+                " checks it independently."
             }
         }
     }
@@ -122,7 +143,7 @@ fn row(entry: &Entry, longest: i64) -> Markup {
     let share = waited * 100 / longest;
     let data = serde_json::to_string_pretty(&entry.data).unwrap_or_default();
     html! {
-        tr {
+        tr data-revision=(entry.revision) {
             td class="n" { (entry.revision) }
             td class="n" { (entry.recorded_at.format("%F %T%.3f").to_string()) }
             td class="n" { "+" (duration::render(Duration::from_millis(waited.unsigned_abs()))) }
@@ -151,6 +172,25 @@ fn reason(entry: &Entry) -> String {
     entry.reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default()
 }
 
+const BUNDLE_STARTS: &str = "<script type=\"application/json\" id=\"bundle\">";
+const BUNDLE_ENDS: &str = "</script>";
+
+/// The bundle as an element that no browser runs. Its text cannot end the element: in JSON, `<`
+/// stands only in texts, where `\u003c` is the same.
+fn embedded(bundle: &str) -> String {
+    format!("{BUNDLE_STARTS}{}{BUNDLE_ENDS}", bundle.replace('<', "\\u003c"))
+}
+
+/// The bundle in a page; `None`: the file is not such a page.
+pub(crate) fn bundle_in(file: &[u8]) -> Option<&[u8]> {
+    let find = |within: &[u8], text: &str| within.windows(text.len()).position(|part| part == text.as_bytes());
+    if !file.starts_with(b"<!DOCTYPE html>") {
+        return None;
+    }
+    let rest = &file[find(file, BUNDLE_STARTS)? + BUNDLE_STARTS.len()..];
+    Some(&rest[..find(rest, BUNDLE_ENDS)?])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,15 +209,29 @@ mod tests {
         assert_eq!(html! { (printable_lines("{\n <b>\n}")) }.into_string(), "{\n &lt;b&gt;\n}");
     }
 
+    /// The one element that begins so.
+    fn element<'p>(page: &'p str, start: &str) -> &'p str {
+        assert_eq!(page.matches(start).count(), 1, "{start}");
+        page.split_once(start).and_then(|(_, rest)| rest.split_once("</")).unwrap().0
+    }
+
     #[test]
-    fn the_policy_of_the_page_allows_its_own_style_alone() {
-        let page = page(&OrderId::new("A").unwrap(), &[], &[], &[]);
-        assert!(!page.contains("unsafe-inline") && !page.contains(" style=") && !page.contains("<script"), "{page}");
-        let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).unwrap().0;
-        let hash = STANDARD.encode(Sha256::digest(style));
-        assert!(
-            page.contains(&format!("style-src &#39;sha256-{hash}&#39;"))
-                || page.contains(&format!("style-src 'sha256-{hash}'"))
-        );
+    fn the_policy_of_the_page_allows_its_own_style_and_script_alone() {
+        let page = page(&OrderId::new("A").unwrap(), &[], &[], "{}");
+        assert!(!page.contains("unsafe-inline") && !page.contains(" style=") && !page.contains(" on"), "{page}");
+        for (kind, start) in [("style-src", "<style>"), ("script-src", "<script>")] {
+            let hash = STANDARD.encode(Sha256::digest(element(&page, start)));
+            assert!(page.contains(&format!("{kind} 'sha256-{hash}'")), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_bundle_in_a_page_is_the_bundle_that_was_exported() {
+        let bundle = serde_json::json!({ "note": "</script><script>alert(1)</script>" }).to_string();
+        let page = page(&OrderId::new("A").unwrap(), &[], &[], &bundle);
+        let read = bundle_in(page.as_bytes()).unwrap();
+        let values = [read, bundle.as_bytes()].map(|text| serde_json::from_slice::<serde_json::Value>(text).unwrap());
+        assert_eq!(values[0], values[1]);
+        assert_eq!(bundle_in(bundle.as_bytes()), None, "it is a bundle itself");
     }
 }

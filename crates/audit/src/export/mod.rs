@@ -2,7 +2,7 @@
 
 mod csv;
 mod entry;
-mod html;
+pub(crate) mod html;
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ enum Format {
     Csv,
     /// One JSON object a line
     Jsonl,
-    /// A page to read or to print, which loads no other file
+    /// A page to read or to print, which holds the bundle and verifies it in a browser, offline
     Html,
 }
 
@@ -86,7 +86,11 @@ async fn exported(args: &ExportArgs, log: &Log) -> Result<Exported, AuditError> 
         Format::Jsonl => {
             entries().iter().map(|entry| in_json(serde_json::to_string(entry))).collect::<Result<_, _>>()?
         }
-        Format::Html => html::page(order, &events, &entries(), &findings),
+        Format::Html => {
+            let (bundle, more) = bundled(log, order, &events).await?;
+            findings.extend(more);
+            html::page(order, &events, &findings, &in_json(serde_json::to_string(&bundle))?)
+        }
     };
     Ok(Exported { text, findings })
 }
