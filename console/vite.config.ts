@@ -4,7 +4,7 @@ import { defineConfig } from 'vite';
 
 /** Where `npm run dev` finds the API: `TENUTO_SERVER`, or the address of `tenuto dev`. */
 const server = process.env['TENUTO_SERVER'] ?? 'http://127.0.0.1:7007';
-const api = ['/graphql', '/orders', '/workflows', '/circuits', '/customers', '/participants', '/console.json', '/me'];
+const api = ['/graphql', '/orders', '/workflows', '/circuits', '/audit', '/customers', '/participants', '/console.json', '/me'];
 const forwarded = (path: string) => [path, { target: server, changeOrigin: true }] as const;
 
 export default defineConfig({

@@ -99,4 +99,10 @@ export const texts = {
   overview: { title: 'Overview' },
   orders: { title: 'Orders' },
   order: { title: 'Order' },
+  stuck: { title: 'Stuck' },
+  approvals: { title: 'Approvals' },
+  workflows: { title: 'Workflows' },
+  workflow: { title: 'Workflow' },
+  participants: { title: 'Participants' },
+  audit: { title: 'Audit' },
 };

@@ -4,12 +4,13 @@ import { texts } from '../texts';
 import Order from '../pages/order/Page.svelte';
 import Orders from '../pages/orders/Page.svelte';
 import Overview from '../pages/overview/Page.svelte';
+import Stuck from '../pages/stuck/Page.svelte';
 
 export interface Page {
   /** The path; `{name}` stands for one segment. */
   path: string;
   title: string;
-  component: Component<{ parameters: Record<string, string> }>;
+  component: Component<{ parameters: Record<string, string> }> | Component;
   /** The key that goes there after `g`; without one, the navigation does not list the page. */
   key?: string;
   /** The operation that a caller must have to be offered the page. */
@@ -20,6 +21,7 @@ export const pages: Page[] = [
   { path: '/', title: texts.overview.title, component: Overview, key: 'h', operation: 'countOrders' },
   { path: '/ui/orders', title: texts.orders.title, component: Orders, key: 'o', operation: 'readOrders' },
   { path: '/ui/orders/{id}', title: texts.order.title, component: Order },
+  { path: '/ui/stuck', title: texts.stuck.title, component: Stuck, key: 's', operation: 'readOrders' },
 ];
 
 /** The page at a path, with the values of its parameters. */

@@ -1,0 +1,110 @@
+/** One instruction for many orders: `POST /orders/batch`, read line by line. */
+import type { Json } from '../query/json';
+import { send } from '../query/http';
+import { Problem } from '../query/problem';
+import { linesOf } from './lines';
+
+export type Operation = 'cancel' | 'pause' | 'resume' | 'retry' | 'skip';
+
+/** What is done to each order. */
+export interface Instruction {
+  operation: Operation;
+  reason: string;
+  actor?: string;
+  step?: string;
+  outcome?: string;
+}
+
+/** Which orders: named ones, or those that match a filter (the fields of GraphQL's `OrderFilter`). */
+export type Selection = { orders: string[] } | { where: { [key: string]: Json } };
+
+/** The result for one order. */
+export interface Result {
+  orderId: string;
+  isDone: boolean;
+  /** Why it was refused. */
+  detail?: string;
+  state?: string;
+}
+
+export type Report = { kind: 'beginning'; matches: number } | { kind: 'result'; result: Result };
+
+/** The most orders that one request may name. */
+const MAX_NAMED = 500;
+/** A batch may take hours; a server that reports nothing for so long is given up. */
+const SILENCE_MS = 60_000;
+const LONGEST_MS = 12 * 60 * 60 * 1000;
+
+/** How many orders a filter selects now. */
+export async function count(instruction: Omit<Instruction, 'reason'>, selection: Selection, signal: AbortSignal): Promise<number> {
+  if ('orders' in selection) return selection.orders.length;
+  const body = { ...instruction, ...selection, reason: 'preview', dryRun: true };
+  for await (const line of sent(body, signal)) if (typeof line['matches'] === 'number') return line['matches'];
+  return 0;
+}
+
+/**
+ * Gives the instruction to each order, and reports each result. It goes on after the order `after`,
+ * if a former run was interrupted there.
+ */
+export async function* run(
+  instruction: Instruction,
+  selection: Selection,
+  signal: AbortSignal,
+  resume: { after?: string | undefined; before?: string | undefined } = {},
+): AsyncGenerator<Report & { before?: string }> {
+  for (const body of bodies(instruction, selection, resume)) {
+    let hasEnded = false;
+    for await (const line of sent(body, signal)) {
+      if (typeof line['matches'] === 'number') yield { kind: 'beginning', matches: line['matches'], before: String(line['before'] ?? '') };
+      else if (line['done'] === true) hasEnded = true;
+      else if (typeof line['stopped'] === 'string') throw new Problem('server', line['stopped']);
+      else if (typeof line['orderId'] === 'string') yield { kind: 'result', result: resultOf(line) };
+    }
+    if (!hasEnded) throw new Problem('network', INTERRUPTED);
+  }
+}
+
+const INTERRUPTED = 'The connection ended before the last order was reported.';
+
+function bodies(instruction: Instruction, selection: Selection, resume: { after?: string | undefined; before?: string | undefined }): object[] {
+  if ('orders' in selection) {
+    const rest = resume.after === undefined ? selection.orders : selection.orders.slice(selection.orders.indexOf(resume.after) + 1);
+    const parts = Array.from({ length: Math.ceil(rest.length / MAX_NAMED) }, (_, index) => rest.slice(index * MAX_NAMED, (index + 1) * MAX_NAMED));
+    return parts.map((orders) => ({ ...instruction, orders }));
+  }
+  if (resume.after === undefined) return [{ ...instruction, ...selection }];
+  const placed = selection.where['placedAt'];
+  const placedAt = { ...(placed && typeof placed === 'object' ? placed : {}), ...(resume.before ? { to: resume.before } : {}) };
+  return [{ ...instruction, where: { ...selection.where, placedAt }, after: resume.after }];
+}
+
+function resultOf(line: Record<string, unknown>): Result {
+  const isDone = typeof line['status'] === 'number' && line['status'] < 300;
+  const result: Result = { orderId: String(line['orderId']), isDone };
+  if (typeof line['detail'] === 'string') result.detail = line['detail'];
+  if (typeof line['state'] === 'string') result.state = line['state'];
+  return result;
+}
+
+async function* sent(body: object, signal: AbortSignal): AsyncGenerator<Record<string, unknown>> {
+  const silence = new AbortController();
+  let timer = setTimeout(() => silence.abort(new DOMException('silence', 'TimeoutError')), SILENCE_MS);
+  try {
+    const response = await send('/orders/batch', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.any([signal, silence.signal]),
+      timeLimitMs: LONGEST_MS,
+    });
+    if (!response.body) return;
+    for await (const line of linesOf(response.body.pipeThrough(new TextDecoderStream()))) {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(new DOMException('silence', 'TimeoutError')), SILENCE_MS);
+      yield JSON.parse(line) as Record<string, unknown>;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
