@@ -1,0 +1,117 @@
+import { follow } from '../../live/follow';
+import { clock } from '../../parts/clock.svelte';
+import { query } from '../../query/client';
+import { isAbort, Problem, problemOf } from '../../query/problem';
+import { orderChanges, orderQuery, pastQuery, type Order, type OrderEvent, type Workflow } from './queries';
+
+/** How many events are asked for at once, and how many are loaded without being asked for. */
+const PAGE = 200;
+const MAX_UNASKED = 1000;
+/** How many past states are kept. */
+const MAX_PAST = 200;
+
+/** An order on the page: as it is, with its events, and as it was. */
+export class OrderModel {
+  order = $state.raw<Order | undefined>(undefined);
+  workflow = $state.raw<Workflow | undefined>(undefined);
+  events = $state.raw<OrderEvent[]>([]);
+  /** Whether the log has more events than are loaded. */
+  hasMore = $state(false);
+  isMissing = $state(false);
+  problem = $state.raw<Problem | undefined>(undefined);
+  /** The order as it was, while the page shows an earlier event. */
+  past = $state.raw<Order | undefined>(undefined);
+  pastProblem = $state.raw<Problem | undefined>(undefined);
+  #pasts = new Map<number, Order>();
+  #cursor: string | undefined;
+  #isReading = false;
+  #readsAgain = false;
+  #ended = new AbortController();
+
+  constructor(readonly id: string) {}
+
+  /** Loads the order and follows it, until the returned function is called. */
+  open(): () => void {
+    let end: (() => void) | undefined;
+    void this.#read(MAX_UNASKED).then(() => {
+      if (this.#ended.signal.aborted || this.problem) return;
+      end = follow({
+        operation: orderChanges,
+        variables: () => ({ id: this.id, from: this.order?.position ?? null }),
+        next: () => void this.refresh(),
+      });
+    });
+    return () => {
+      this.#ended.abort();
+      end?.();
+    };
+  }
+
+  /** Reads what is new. Changes in quick succession are read together. */
+  async refresh() {
+    if (this.#isReading) {
+      this.#readsAgain = true;
+      return;
+    }
+    do {
+      this.#readsAgain = false;
+      await this.#read(this.hasMore ? 0 : this.events.length + MAX_UNASKED);
+    } while (this.#readsAgain && !this.#ended.signal.aborted);
+    clock.tick();
+  }
+
+  /** Loads the next events of a long history. */
+  async more() {
+    if (!this.#isReading) await this.#read(this.events.length + MAX_UNASKED);
+  }
+
+  /** Reads the order, and events until there are so many. */
+  async #read(most: number) {
+    this.#isReading = true;
+    try {
+      do {
+        const first = this.events.length < most ? PAGE : 0;
+        const variables = { id: this.id, after: this.#cursor ?? null, first };
+        const { order } = await query(orderQuery, variables, this.#ended.signal);
+        this.problem = undefined;
+        this.isMissing = order === null;
+        if (!order) return;
+        const { workflow, timeline, ...rest } = order;
+        this.workflow ??= workflow;
+        const last = this.events.at(-1)?.revision ?? -1;
+        const fresh = timeline.nodes.filter((event) => event.revision > last);
+        if (fresh.length > 0) this.events = [...this.events, ...fresh];
+        this.#cursor = timeline.pageInfo.endCursor ?? this.#cursor;
+        this.order = rest;
+        if (first > 0) this.hasMore = timeline.pageInfo.hasNextPage;
+      } while (this.hasMore && this.events.length < most);
+    } catch (error) {
+      if (!this.#ended.signal.aborted && !isAbort(error)) this.problem = problemOf(error);
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  /** Shows the order as it was after this event; `undefined`: as it is. */
+  async goTo(revision: number | undefined) {
+    this.pastProblem = undefined;
+    if (revision === undefined) {
+      this.past = undefined;
+      return;
+    }
+    const known = this.#pasts.get(revision);
+    if (known) {
+      this.past = known;
+      return;
+    }
+    try {
+      const { order } = await query(pastQuery, { id: this.id, revision }, this.#ended.signal);
+      if (!order) return;
+      if (this.#pasts.size >= MAX_PAST) this.#pasts.clear();
+      this.#pasts.set(revision, order);
+      this.past = order;
+    } catch (error) {
+      if (!isAbort(error)) this.pastProblem = problemOf(error);
+    }
+  }
+}

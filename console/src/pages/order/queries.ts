@@ -1,0 +1,69 @@
+import { graphql, type ResultOf } from '../../query/graphql';
+
+const orderFields = graphql(`
+  fragment OrderFields on Order {
+    id status state stuckReason parked placedAt updatedAt endedAt revision position currency total placedBy
+    customer { id keyMissing erasedAt }
+    lines { sku name quantity unitPrice }
+    attributes result resultError
+    steps { id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }
+  }
+`);
+
+const eventFields = graphql(`
+  fragment EventFields on TimelineEntry {
+    revision type recordedAt summary step actor reason data hash correlationId causationId
+  }
+`);
+
+/** An order with a page of its events. */
+export const orderQuery = graphql(
+  `
+    query Order($id: ID!, $after: String, $first: Int!) {
+      order(id: $id) {
+        ...OrderFields
+        workflow { name version steps { id participant action mode after compensated } }
+        timeline(first: $first, after: $after) { nodes { ...EventFields } pageInfo { hasNextPage endCursor } }
+      }
+    }
+  `,
+  [orderFields, eventFields],
+);
+
+/** An order as it was after an event. */
+export const pastQuery = graphql(
+  `
+    query OrderAt($id: ID!, $revision: Int!) {
+      order(id: $id, atRevision: $revision) { ...OrderFields }
+    }
+  `,
+  [orderFields],
+);
+
+export const parkedQuery = graphql(`
+  query ParkedEventsOfOrder($id: ID!) {
+    parkedEvents(order: $id) { stream revision type reason recordedAt }
+  }
+`);
+
+export const personalQuery = graphql(`
+  query PersonalDataOfOrder($id: ID!) {
+    order(id: $id) {
+      customer { name email keyMissing erasedAt }
+      shipTo { name street city region postalCode country }
+    }
+  }
+`);
+
+/** That an order changed. What changed is read with the query. */
+export const orderChanges = graphql(`
+  subscription OrderChanges($id: ID!, $from: Position) {
+    order(id: $id, from: $from) { position revision }
+  }
+`);
+
+type Answer = NonNullable<ResultOf<typeof orderQuery>['order']>;
+export type Order = Omit<Answer, 'workflow' | 'timeline'>;
+export type Workflow = Answer['workflow'];
+export type Step = Order['steps'][number];
+export type OrderEvent = Answer['timeline']['nodes'][number];
