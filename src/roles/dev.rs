@@ -121,6 +121,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         .router
         .clone()
         .merge(refused_while(query_api::router(pool.clone(), event_store.clone(), &queries), move || alarm.reason()));
+    let own = own.merge(audit::http::router(event_store.clone(), pool.clone(), stop.clone()));
     let of_services = Router::new().nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());

@@ -88,6 +88,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let wrong_log = alarms.log.clone();
     let router = refused_while(queries, move || wrong_log.reason())
         .merge(query_api::console(&of_console))
+        .merge(audit::http::router(event_store.clone(), pool.clone(), stop.clone()))
         .merge(probes)
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);

@@ -35,13 +35,15 @@ pub enum Operation {
     ReadWorkflows,
     /// Register a workflow definition.
     RegisterWorkflow,
+    /// Verify that the records are unchanged, and export histories.
+    Audit,
     /// Erase the personal data of a customer.
     ForgetCustomer,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Probe,
         Self::Describe,
         Self::Query,
@@ -58,6 +60,7 @@ impl Operation {
         Self::ReadParkedEvents,
         Self::ReadWorkflows,
         Self::RegisterWorkflow,
+        Self::Audit,
         Self::ForgetCustomer,
     ];
 
@@ -80,6 +83,7 @@ impl Operation {
             Self::ReadParkedEvents => "readParkedEvents",
             Self::ReadWorkflows => "readWorkflows",
             Self::RegisterWorkflow => "registerWorkflow",
+            Self::Audit => "audit",
             Self::ForgetCustomer => "forgetCustomer",
         }
     }
@@ -103,6 +107,7 @@ impl Operation {
             Self::ReadParkedEvents => "read parked events",
             Self::ReadWorkflows => "read workflows",
             Self::RegisterWorkflow => "register workflows",
+            Self::Audit => "audit",
             Self::ForgetCustomer => "erase customers",
         }
     }

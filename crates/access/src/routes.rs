@@ -37,6 +37,11 @@ pub const ROUTES: &[Row] = &[
     ("POST", "/customers/{id}/forget", Operation::ForgetCustomer),
     ("POST", "/workflows", Operation::RegisterWorkflow),
     ("GET", "/circuits", Operation::ReadCircuits),
+    ("GET", "/audit/orders/{id}", Operation::Audit),
+    ("GET", "/audit/orders/{id}/export", Operation::Audit),
+    ("GET", "/audit/seals", Operation::Audit),
+    ("GET", "/audit/verification", Operation::Audit),
+    ("POST", "/audit/verification", Operation::Audit),
     // Each root field is another operation: see `FIELDS`.
     ("GET", "/graphql", Operation::Query),
     ("POST", "/graphql", Operation::Query),

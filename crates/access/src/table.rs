@@ -48,6 +48,7 @@ pub fn extent(operation: Operation, role: &Role) -> Extent {
         Operation::ReadParkedEvents      => [Nothing,    Nothing,    Nothing,    Everything, Everything, Nothing,    Everything],
         Operation::ReadWorkflows         => [Everything, Nothing,    Everything, Everything, Everything, Everything, Everything],
         Operation::RegisterWorkflow      => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything, Everything],
+        Operation::Audit                 => [Nothing,    Nothing,    Nothing,    Nothing,    Everything, Nothing,    Everything],
         Operation::ForgetCustomer        => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything],
     };
     let [shop, participant, viewer, operator, auditor, author, admin] = columns;

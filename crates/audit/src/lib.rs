@@ -18,6 +18,7 @@ mod export;
 mod findings;
 mod heads;
 mod histories;
+pub mod http;
 mod keygen;
 mod seal;
 mod seals;

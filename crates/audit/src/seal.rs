@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{SubsecRound, Utc};
 use clap::Args;
+use command_line::progress::Progress;
 use domain::proof::keys::SigningKey;
 use domain::proof::seal::{EVENT_TYPE, STREAM, Seal, Sealed};
 use event_store::{AppendError, Appended, Expected, NewEvent, Position};
@@ -12,7 +13,7 @@ use event_store::{AppendError, Appended, Expected, NewEvent, Position};
 use super::error::AuditError;
 use super::findings::{Findings, Report};
 use super::seals::{Seals, read_file};
-use super::walk::{Tree, walk};
+use super::walk::{Tree, Walking, walk};
 use super::{heads, keygen};
 use servers::log::{Log, LogArgs};
 
@@ -86,7 +87,7 @@ async fn sealed(args: &SealArgs, key: &SigningKey, log: &Log) -> Result<Sealing,
     let mut stops = seals.stops(to);
     stops.push(to);
     stops.dedup();
-    let walked = walk(log, to, &stops, |stopped| {
+    let walked = walk(log, to, &stops, &Progress::start(Walking::default()), |stopped| {
         findings.extend(seals.differing(&stopped));
         tree = Some(stopped);
     })

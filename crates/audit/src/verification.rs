@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use command_line::progress::Progress;
 use domain::ids::OrderId;
 use domain::proof::keys::PublicKey;
 use domain::proof::seal::SealFault;
@@ -13,7 +15,7 @@ use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};
 use super::histories::faults;
 use super::seals::Seals;
-use super::walk::{Walked, in_words, walk};
+use super::walk::{Walked, Walking, in_words, walk};
 use super::{heads, views};
 use servers::log::Log;
 
@@ -25,12 +27,21 @@ pub(super) struct Verification {
     notes: Vec<String>,
     /// The log has no order up to this position, and no views were compared that may have one.
     saw_nothing: Option<u64>,
+    progress: Arc<Progress<Walking>>,
+    shows_progress: bool,
 }
 
 impl Verification {
     /// An empty verification. Seals must be signed with one of these keys, if there are any.
     pub fn with(keys: Vec<PublicKey>) -> Self {
-        Self { keys, findings: Findings::default(), looked_at: vec![], notes: vec![], saw_nothing: None }
+        let progress = Arc::new(Progress::start(Walking::default()));
+        let findings = Findings::default();
+        Self { keys, findings, looked_at: vec![], notes: vec![], saw_nothing: None, progress, shows_progress: true }
+    }
+
+    /// The same, which shows no progress: `progress` has that of the walk through the log.
+    pub fn silent(keys: Vec<PublicKey>, progress: Arc<Progress<Walking>>) -> Self {
+        Self { progress, shows_progress: false, ..Self::with(keys) }
     }
 
     /// The report. An error if there was nothing to check.
@@ -117,7 +128,8 @@ impl Verification {
         let stops: BTreeSet<u64> =
             seals.stops(end).into_iter().chain(heads.iter().map(|heads| heads.stop(end))).collect();
         let mut suspects = Vec::new();
-        let walked = walk(log, end, &stops.into_iter().collect::<Vec<_>>(), |tree| {
+        let progress = self.progress.clone();
+        let walked = walk(log, end, &stops.into_iter().collect::<Vec<_>>(), &progress, |tree| {
             self.findings.extend(seals.differing(&tree));
             let here = heads.iter().filter(|heads| heads.stop(end) == tree.position);
             suspects.extend(here.flat_map(|heads| heads.suspects(&tree)));
@@ -152,7 +164,8 @@ impl Verification {
             self.saw_nothing = (count == 0 && checkpoint.is_none_or(|at| at <= end)).then_some(end);
             self.findings.extend(views::missing_keys(pool).await?.map(|reason| Finding::Keys { reason }));
             let orders = orders.into_iter().map(|(order, _)| order).collect();
-            views::all(log, pool, orders, &workflows, &mut self.findings).await?;
+            let progress = if self.shows_progress { Progress::start } else { Progress::silent };
+            views::all(log, pool, orders, &workflows, progress, &mut self.findings).await?;
             self.looked_at.push(format!("views: {count} orders, up to position {}", checkpoint.unwrap_or(0)));
         } else {
             self.without_views();

@@ -79,12 +79,13 @@ pub(super) async fn all(
     pool: &PgPool,
     orders: Vec<OrderId>,
     workflows: &BTreeSet<String>,
+    progress: impl FnOnce(Comparing) -> Progress<Comparing>,
     findings: &mut Findings,
 ) -> Result<(), AuditError> {
     let mut comparison = Comparison::open(pool, log.store.clone()).await?;
     findings.extend(found(comparison.workflows(workflows).await?));
 
-    let progress = Progress::start(Comparing { total: orders.len() as u64, ..Comparing::default() });
+    let progress = progress(Comparing { total: orders.len() as u64, ..Comparing::default() });
     let orders = Arc::new(orders);
     let workers = cores();
     let (sender, mut receiver) = mpsc::channel(workers);
@@ -140,7 +141,7 @@ fn found(Compared { differences, unreadable }: Compared) -> impl Iterator<Item =
 
 /// The progress of the comparison.
 #[derive(Debug, Default)]
-struct Comparing {
+pub(super) struct Comparing {
     done: u64,
     total: u64,
     differences: u64,

@@ -1,5 +1,5 @@
 //! The progress of a command, on standard error: a bar on a terminal, otherwise a line every few
-//! seconds.
+//! seconds. A server keeps it to itself, for those who ask.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ pub trait Counts {
 #[derive(Debug)]
 pub struct Progress<C> {
     bar: ProgressBar,
+    is_silent: bool,
     counts: Mutex<(C, Instant)>,
 }
 
@@ -43,7 +44,20 @@ impl<C: Counts> Progress<C> {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        Self { bar, counts: Mutex::new((counts, Instant::now())) }
+        Self { bar, is_silent: false, counts: Mutex::new((counts, Instant::now())) }
+    }
+
+    /// Keeps the counts, and shows nothing.
+    pub fn silent(counts: C) -> Self {
+        Self { bar: ProgressBar::hidden(), is_silent: true, counts: Mutex::new((counts, Instant::now())) }
+    }
+
+    /// The present counts.
+    pub fn counts(&self) -> C
+    where
+        C: Clone,
+    {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
     /// Changes the counts, and shows them.
@@ -57,7 +71,7 @@ impl<C: Counts> Progress<C> {
                 self.bar.set_length(total);
             }
             self.bar.set_position(counts.done());
-        } else if last_line.elapsed() >= LINE_INTERVAL {
+        } else if !self.is_silent && last_line.elapsed() >= LINE_INTERVAL {
             *last_line = Instant::now();
             output::complain(&counts.in_words());
         }

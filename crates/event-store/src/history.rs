@@ -48,7 +48,7 @@ impl History {
     async fn read(&mut self) -> Result<Option<Record>, Fault> {
         let (built, mut reading) = match self.reading.take() {
             Some(open) => open,
-            None => self.open().await?,
+            None => open(&self.connection, self.last.or(self.from)).await?,
         };
         let next = in_time(convert::next_record(&mut reading)).await;
         let next = next.inspect_err(|fault| self.connection.observe(&built, fault))?;
@@ -57,12 +57,13 @@ impl History {
         }
         Ok(next)
     }
+}
 
-    async fn open(&self) -> Result<(Built, Reading), Fault> {
-        let request = convert::read_all(self.last.or(self.from), u64::MAX);
-        let built = in_time(self.connection.link()).await?;
-        let reading = in_time(built.read(request)).await;
-        let reading = reading.inspect_err(|fault| self.connection.observe(&built, fault))?;
-        Ok((built, reading))
-    }
+/// Does not borrow the history: an open reading cannot be shared between threads, and the future
+/// would have to stay on one.
+async fn open(connection: &Connection, from: Option<Position>) -> Result<(Built, Reading), Fault> {
+    let built = in_time(connection.link()).await?;
+    let reading = in_time(built.read(convert::read_all(from, u64::MAX))).await;
+    let reading = reading.inspect_err(|fault| connection.observe(&built, fault))?;
+    Ok((built, reading))
 }

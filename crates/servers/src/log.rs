@@ -112,6 +112,13 @@ impl LogArgs {
     }
 }
 
+/// The log of a server.
+impl From<EventStore> for Log {
+    fn from(store: EventStore) -> Self {
+        Self { store, node: None }
+    }
+}
+
 impl Log {
     /// The position of the last event; 0 if the log is empty.
     pub async fn end(&self) -> Result<u64, ReadError> {

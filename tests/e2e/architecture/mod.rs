@@ -38,10 +38,13 @@ const ALLOWED: [(&str, &[&str]); 31] = [
     (
         "crates/audit",
         &[
+            "access",
             "command-line",
             "domain",
+            "error-causes",
             "event-store",
             "event-store-node",
+            "http-problem",
             "leader-consumer",
             "order-stream",
             "projector",

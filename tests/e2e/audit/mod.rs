@@ -2,6 +2,7 @@
 //! named.
 
 mod bundles;
+mod http;
 mod operators;
 mod scavenged;
 mod storage;

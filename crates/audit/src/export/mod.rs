@@ -7,6 +7,7 @@ pub(crate) mod html;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use command_line::progress::Progress;
 use domain::ids::OrderId;
 use domain::proof::bundle::{self, Bundle, BundledEvent, SealedPart};
 use event_store::RecordedEvent;
@@ -16,7 +17,7 @@ use super::findings::Finding;
 use super::histories::faults;
 use super::order_id;
 use super::seals::Seals;
-use super::walk::walk;
+use super::walk::{Walking, walk};
 use entry::Entry;
 use servers::log::{Log, LogArgs};
 
@@ -37,7 +38,7 @@ pub struct ExportArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// Events, chain, and the proof that the newest seal covers them, as JSON: `tenuto audit verify
     /// --bundle` checks it
     Bundle,
@@ -61,13 +62,18 @@ pub struct Exported {
 /// Exports an order's history.
 pub async fn export(args: &ExportArgs) -> Result<Exported, AuditError> {
     let log = args.log.open().await?;
-    let exported = exported(args, &log).await;
+    let exported = exported(&log, &args.order, args.format, &Progress::start(Walking::default())).await;
     log.close().await;
     exported
 }
 
-async fn exported(args: &ExportArgs, log: &Log) -> Result<Exported, AuditError> {
-    let order = &args.order;
+/// Exports an order's history from an open log.
+pub(super) async fn exported(
+    log: &Log,
+    order: &OrderId,
+    format: Format,
+    progress: &Progress<Walking>,
+) -> Result<Exported, AuditError> {
     let events = log.stream(&order.stream(), log.end().await?).await?;
     if events.is_empty() {
         return Err(AuditError::NoSuchOrder(order.to_string()));
@@ -76,9 +82,9 @@ async fn exported(args: &ExportArgs, log: &Log) -> Result<Exported, AuditError> 
     let mut findings: Vec<Finding> =
         faults.into_iter().map(|fault| Finding::Order { order: order.clone(), fault }).collect();
     let entries = || Entry::of_all(&events);
-    let text = match args.format {
+    let text = match format {
         Format::Bundle => {
-            let (bundle, more) = bundled(log, order, &events).await?;
+            let (bundle, more) = bundled(log, order, &events, progress).await?;
             findings.extend(more);
             in_json(serde_json::to_string_pretty(&bundle))?
         }
@@ -87,7 +93,7 @@ async fn exported(args: &ExportArgs, log: &Log) -> Result<Exported, AuditError> 
             entries().iter().map(|entry| in_json(serde_json::to_string(entry))).collect::<Result<_, _>>()?
         }
         Format::Html => {
-            let (bundle, more) = bundled(log, order, &events).await?;
+            let (bundle, more) = bundled(log, order, &events, progress).await?;
             findings.extend(more);
             html::page(order, &events, &findings, &in_json(serde_json::to_string(&bundle))?)
         }
@@ -100,7 +106,12 @@ fn in_json(text: Result<String, serde_json::Error>) -> Result<String, AuditError
 }
 
 /// The order with its proof, and the differences in what the seal covers.
-async fn bundled(log: &Log, order: &OrderId, events: &[RecordedEvent]) -> Result<(Bundle, Vec<Finding>), AuditError> {
+async fn bundled(
+    log: &Log,
+    order: &OrderId,
+    events: &[RecordedEvent],
+    progress: &Progress<Walking>,
+) -> Result<(Bundle, Vec<Finding>), AuditError> {
     let mut findings = Vec::new();
     let mut seals = Seals::read(log, &[]).await?;
     let first = events.first().map_or(0, |event| event.position.commit);
@@ -110,7 +121,7 @@ async fn bundled(log: &Log, order: &OrderId, events: &[RecordedEvent]) -> Result
         let position = seal.position;
         seals.known = vec![seal.clone()];
         let mut inclusion = None;
-        walk(log, position, &[position], |tree| {
+        walk(log, position, &[position], progress, |tree| {
             findings.extend(seals.differing(&tree));
             inclusion = tree.prove(order);
         })

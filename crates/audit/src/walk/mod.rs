@@ -89,14 +89,15 @@ pub(super) struct Walked {
 }
 
 /// Reads up to a position. `stops` are sorted positions before it. `at_stop` receives the tree at
-/// each.
+/// each. `progress` has the counts meanwhile.
 pub(super) async fn walk(
     log: &Log,
     to: u64,
     stops: &[u64],
+    progress: &Progress<Walking>,
     mut at_stop: impl FnMut(Tree),
 ) -> Result<Walked, AuditError> {
-    let progress = Progress::start(Walking { to, ..Walking::default() });
+    progress.change(|walking| walking.to = to);
     let mut walk = Walk { shards: Shards::start(), seen: Seen::default() };
     let mut reader = Reader::new(log, to);
     let mut stops = stops.iter().copied().peekable();
@@ -182,11 +183,13 @@ impl Walk {
 }
 
 /// The progress of the pass.
-#[derive(Debug, Default)]
-struct Walking {
-    position: u64,
-    to: u64,
-    events: u64,
+#[derive(Debug, Default, Clone)]
+pub(super) struct Walking {
+    pub position: u64,
+    /// The position of the last event to read.
+    pub to: u64,
+    /// How many events of orders were read.
+    pub events: u64,
 }
 
 impl Counts for Walking {

@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
     async fn find(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
         while self.last < self.to {
             let single = self.last < self.single_until;
-            let read = if single { self.one().await } else { self.streamed().await };
+            let read = if single { Self::one(self.log, self.last).await } else { self.streamed().await };
             match read {
                 Ok(Some(event)) if event.position.commit > self.to => return Ok(None),
                 // A resumed history begins with an event that was read already.
@@ -93,9 +93,9 @@ impl<'a> Reader<'a> {
         Ok(self.history.next().await?.map(|record| record.event))
     }
 
-    async fn one(&self) -> Result<Option<RecordedEvent>, ReadError> {
-        let next = self.last.saturating_add(1);
-        Ok(self.log.store.read_all(Some(Position { commit: next, prepare: next }), 1).await?.pop())
+    async fn one(log: &Log, last: u64) -> Result<Option<RecordedEvent>, ReadError> {
+        let next = last.saturating_add(1);
+        Ok(log.store.read_all(Some(Position { commit: next, prepare: next }), 1).await?.pop())
     }
 
     fn pass_over(&mut self, error: &ReadError) {
