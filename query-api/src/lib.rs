@@ -17,6 +17,7 @@ mod disclosures;
 mod document;
 mod error;
 mod filter;
+mod forward;
 mod freshness;
 mod history;
 mod http;
@@ -46,6 +47,7 @@ use views::LagMeter;
 
 pub use console::{ConsoleIssuer, ConsoleOptions, console};
 pub use error::QueryError;
+pub use forward::{CommandUrlError, commands_at};
 pub use live::LiveStats;
 pub use options::Options;
 pub use order_endpoint::method_not_allowed;

@@ -25,6 +25,10 @@ pub(crate) struct QueryApiArgs {
     listen: Listen,
     #[command(flatten)]
     authentication: AuthenticationArgs,
+    /// The URL of the command handler: the console's commands go there through this server. Without
+    /// it, the console only shows orders
+    #[arg(long, env = "TENUTO_COMMAND_URL", value_name = "URL")]
+    command_url: Option<String>,
 }
 
 /// Subscriptions take at most three quarters of a listener's connections, so that requests are
@@ -54,7 +58,9 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
-    let of_console = console(&listener, authentication.of_gate().is_some(), false);
+    let takes_commands = args.command_url.is_some();
+    let commands = args.command_url.as_deref().map(query_api::commands_at).transpose()?;
+    let of_console = ConsoleOptions { takes_commands, ..console(&listener, authentication.of_gate().is_some(), false) };
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
@@ -90,6 +96,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
         .merge(query_api::console(&of_console))
         .merge(audit::http::router(event_store.clone(), pool.clone(), stop.clone()))
         .merge(probes)
+        .merge(commands.unwrap_or_default())
         .method_not_allowed_fallback(query_api::method_not_allowed);
     door.open(router);
     output::announce(&format!("queries at {url}/graphql\nconsole at {url}/\n"));

@@ -32,7 +32,10 @@ const ALLOWED: [(&str, &[&str]); 31] = [
         ],
     ),
     ("projector", &["domain", "error-causes", "event-store", "order-stream", "leader-consumer", "views"]),
-    ("query-api", &["access", "domain", "event-store", "order-stream", "http-problem", "views"]),
+    (
+        "query-api",
+        &["access", "domain", "error-causes", "event-store", "order-stream", "http-client", "http-problem", "views"],
+    ),
     ("crates/accept-loop", &[]),
     ("crates/access", &[]),
     (
