@@ -117,11 +117,9 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         backends.stop().await;
         return Ok(());
     };
-    let own = handler
-        .router
-        .clone()
-        .merge(refused_while(query_api::router(pool.clone(), event_store.clone(), &queries), move || alarm.reason()));
-    let own = own.merge(audit::http::router(event_store.clone(), pool.clone(), stop.clone()));
+    let audits = audit::http::router(event_store.clone(), pool.clone(), stop.clone());
+    let queries = query_api::router(pool.clone(), event_store.clone(), &queries);
+    let own = handler.router.clone().merge(refused_while(queries, move || alarm.reason())).merge(audits);
     let of_services = Router::new().nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());
