@@ -262,6 +262,9 @@ export const texts = {
       causation: 'Caused by',
       at: 'Show the order as of this event',
       more: 'Load more events',
+      earlier: 'Earlier',
+      later: 'Later',
+      part: (from: number, to: number) => `Events ${from} to ${to}`,
     },
     slider: {
       label: 'The order as of an event',
