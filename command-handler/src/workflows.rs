@@ -73,6 +73,39 @@ impl Version {
     }
 }
 
+/// A definition that is to be registered.
+struct Candidate {
+    workflow: Workflow,
+    reference: WorkflowRef,
+    /// Faults by rules that came later than a registration of the same definition.
+    faults: Option<Faults>,
+}
+
+impl Candidate {
+    fn read(source: &str) -> Result<Self, RegisterError> {
+        let (workflow, faults) = match Workflow::parse(source) {
+            Ok(workflow) => (workflow, None),
+            Err(faults) => (Workflow::registered(source).map_err(|_| faults.clone())?, Some(faults)),
+        };
+        let reference = WorkflowRef { name: workflow.name.clone(), version: workflow.version };
+        Ok(Self { workflow, reference, faults })
+    }
+
+    /// The registration of the same version, if it exists.
+    fn met(&self, known: &Known) -> Result<Option<Registration>, RegisterError> {
+        let reference = self.reference.clone();
+        if let Some(other) = known.versions.get(&reference.version) {
+            let WorkflowRef { name, version } = reference.clone();
+            return match other.difference(&name, &self.workflow) {
+                None => Ok(Some(Registration { registered: Registered::Known, reference, position: other.position })),
+                Some(difference) => Err(RegisterError::Different { name, version, difference }),
+            };
+        }
+        // A registered definition stays valid, whatever rules came later.
+        self.faults.clone().map_or(Ok(None), |faults| Err(faults.into()))
+    }
+}
+
 /// The result of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
@@ -159,26 +192,24 @@ impl<L: Log, C: Clock> Workflows<L, C> {
         Self { log, clock, known: Arc::default() }
     }
 
+    /// What a registration of this definition would meet: the version that exists, if it has the
+    /// same meaning. Nothing is recorded.
+    pub async fn check(&self, source: &str) -> Result<(WorkflowRef, Option<Registration>), RegisterError> {
+        let read = Candidate::read(source)?;
+        let known = self.refresh(&read.reference.name).await?;
+        let met = read.met(&known)?;
+        Ok((read.reference, met))
+    }
+
     /// Registers a definition under its name and version.
     pub async fn register(&self, source: &str) -> Result<Registration, RegisterError> {
-        let (workflow, faults) = match Workflow::parse(source) {
-            Ok(workflow) => (workflow, None),
-            Err(faults) => (Workflow::registered(source).map_err(|_| faults.clone())?, Some(faults)),
-        };
-        let reference = WorkflowRef { name: workflow.name.clone(), version: workflow.version };
+        let read = Candidate::read(source)?;
         loop {
-            let known = self.refresh(&reference.name).await?;
-            if let Some(other) = known.versions.get(&reference.version) {
-                let WorkflowRef { name, version } = reference.clone();
-                return match other.difference(&name, &workflow) {
-                    None => Ok(Registration { registered: Registered::Known, reference, position: other.position }),
-                    Some(difference) => Err(RegisterError::Different { name, version, difference }),
-                };
+            let known = self.refresh(&read.reference.name).await?;
+            if let Some(registration) = read.met(&known)? {
+                return Ok(registration);
             }
-            // A registered definition stays valid, whatever rules came later.
-            if let Some(faults) = faults {
-                return Err(faults.into());
-            }
+            let reference = read.reference.clone();
             let event = WorkflowRegistered {
                 name: reference.name.clone(),
                 version: reference.version,

@@ -72,6 +72,7 @@ pub fn commands_at(url: &str) -> Result<Router, CommandUrlError> {
         .route("/orders/{id}/steps/{step}/outcome", post(forward))
         .route("/customers/{id}/forget", post(forward))
         .route("/workflows", post(forward))
+        .route("/workflows/check", post(forward))
         .route("/circuits", get(forward))
         .with_state(Arc::new(Forward { client, to })))
 }
@@ -177,6 +178,7 @@ mod tests {
         let to = handler().await;
         for (method, path, expected) in [
             (Method::GET, "/circuits", 202),
+            (Method::POST, "/workflows/check", 202),
             (Method::POST, "/orders/1/steps/ship/outcome", 202),
             (Method::GET, "/orders/1/cancel", 405),
             (Method::POST, "/graphql", 404),

@@ -10,6 +10,7 @@ const ORDERS: &str = "/orders";
 const OUTCOME: &str = "/orders/{id}/steps/{step}/outcome";
 const BATCH: &str = "/orders/batch";
 const WORKFLOWS: &str = "/workflows";
+const CHECK: &str = "/workflows/check";
 
 /// The document from the server.
 struct Document(Value);
@@ -131,11 +132,27 @@ async fn every_example_of_an_order_and_of_a_workflow_is_accepted() {
         );
     }
     for (media_type, body) in document.examples(WORKFLOWS) {
+        let check = async |is_registered: bool| {
+            let response = post(&world, CHECK, &media_type, &body).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{body}");
+            assert_eq!(document.documents(CHECK, response).await["isRegistered"], is_registered, "{body}");
+        };
+        check(false).await;
+        check(false).await;
         for status in [201, 200] {
             let response = post(&world, WORKFLOWS, &media_type, &body).send().await.unwrap();
             assert_eq!(response.status(), status, "{body}");
             document.documents(WORKFLOWS, response).await;
         }
+        check(true).await;
+        let other = json!(body.as_str().unwrap().replace("mail.send", "mail.say"));
+        assert_eq!(post(&world, CHECK, &media_type, &other).send().await.unwrap().status(), 409);
+        let faulty = json!(body.as_str().unwrap().replace("mail.send", "post.send"));
+        let refused = post(&world, CHECK, &media_type, &faulty).send().await.unwrap();
+        assert_eq!(refused.status(), 422);
+        let problem: Value = refused.json().await.unwrap();
+        let mut faults = problem["errors"].as_array().unwrap().iter();
+        assert!(faults.any(|fault| fault["pointer"] == "line 6, column 17"), "{problem}");
     }
 }
 

@@ -47,9 +47,9 @@ use crate::placing::Placing;
 use crate::selection::Selection;
 
 /// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `GET
-/// /orders/{id}/personal-data`, `POST /customers/{id}/forget`, `POST /workflows`, `GET /circuits`,
-/// `GET /openapi.json`. Batches ask `views` which orders match, and stop once the process is
-/// `leaving`.
+/// /orders/{id}/personal-data`, `POST /customers/{id}/forget`, `POST /workflows`, `POST
+/// /workflows/check`, `GET /circuits`, `GET /openapi.json`. Batches ask `views` which orders match,
+/// and stop once the process is `leaving`.
 pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
     orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     log: L,
@@ -75,6 +75,7 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
         .route(&outcome::path(), post(outcome::handle::<L, C>))
         .route(&personal_data::path(), get(personal_data::handle::<L, C>))
         .route(workflows::PATH, post(workflows::handle::<L, C>))
+        .route(workflows::CHECK_PATH, post(workflows::check::<L, C>))
         .route(circuits::PATH, get(circuits::handle::<L, C>))
         .route(openapi::PATH, get(openapi::handle))
         .with_state(endpoint)

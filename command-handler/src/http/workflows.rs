@@ -1,4 +1,4 @@
-//! `POST /workflows`: registers a workflow file.
+//! `POST /workflows`: registers a workflow file. `POST /workflows/check`: checks one.
 
 use std::str::Utf8Error;
 
@@ -27,6 +27,7 @@ use crate::participants::{NoAddress, Settings};
 use crate::workflows::{RegisterError, Registered, Registration};
 
 pub(super) const PATH: &str = "/workflows";
+pub(super) const CHECK_PATH: &str = "/workflows/check";
 
 /// A version of a workflow, and the position of its registration.
 #[derive(Debug, Serialize)]
@@ -34,6 +35,16 @@ struct WorkflowVersion {
     workflow: String,
     version: u32,
     position: String,
+}
+
+/// A file without faults.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkflowCheck {
+    workflow: String,
+    version: u32,
+    /// Whether this version is registered already.
+    is_registered: bool,
 }
 
 const MEDIA_TYPES: [&str; 3] = ["application/yaml", "application/x-yaml", "text/yaml"];
@@ -53,6 +64,18 @@ pub(super) async fn handle<L: Log, C: Clock>(
     };
     let WorkflowRef { name, version } = reference;
     Ok((status, Json(WorkflowVersion { workflow: name, version, position: position.to_string() })))
+}
+
+pub(super) async fn check<L: Log, C: Clock>(
+    State(endpoint): State<Handle<L, C>>,
+    request: Request<Body>,
+) -> Result<impl IntoResponse, Problem> {
+    let (_, bytes) = body::bytes(request, &MEDIA_TYPES).await?;
+    let source = std::str::from_utf8(&bytes).map_err(not_utf8)?;
+    check_urls(&endpoint, source)?;
+    let (WorkflowRef { name, version }, registered) =
+        in_time(async { endpoint.orchestrator.workflows().check(source).await.map_err(problem) }).await?;
+    Ok(Json(WorkflowCheck { workflow: name, version, is_registered: registered.is_some() }))
 }
 
 fn not_utf8(error: Utf8Error) -> Problem {
@@ -98,8 +121,30 @@ fn problem(error: RegisterError) -> Problem {
 /// A small workflow file.
 const TINY: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: \"http://mail.example\" }\nsteps:\n  tell: { call: mail.send }\n";
 
-pub(super) fn described() -> Operation {
+pub(super) fn described() -> [Operation; 2] {
     let version = WorkflowVersion { workflow: "tiny".to_owned(), version: 1, position: "17".to_owned() };
+    let check = WorkflowCheck { workflow: "tiny".to_owned(), version: 1, is_registered: false };
+    let registration = Operation::post(PATH, "registerWorkflow", "workflows", "Register a workflow file")
+        .description(
+            "The meaning of a version is fixed, because orders follow it to their end. The same meaning in another form \
+             (comments, line ends, the order of keys) is the same version. New orders follow the newest version, within a \
+             second on every instance.",
+        )
+        .answer(200, "The same version was registered before.", "WorkflowVersion", &version)
+        .answer(201, "The version is registered.", "WorkflowVersion", &version);
+    let checking = Operation::post(CHECK_PATH, "checkWorkflow", "workflows", "Check a workflow file")
+        .description("The refusals are those of a registration. Nothing is recorded.")
+        .answer(200, "The file has no fault.", "WorkflowCheck", &check);
+    [with_file(registration), with_file(checking)]
+}
+
+/// Describes the file, and what is refused in it.
+fn with_file(operation: Operation) -> Operation {
+    let [first, others @ ..] = MEDIA_TYPES;
+    let mut media_types = json!({ first: content("WorkflowFile", [("tiny", json!(TINY))]) });
+    for media_type in others {
+        media_types[media_type] = json!({ "schema": schema_ref("WorkflowFile") });
+    }
     let faulty = Workflow::parse(&TINY.replace("mail.send", "post.send")).map_err(RegisterError::Faulty);
     let faulty = faulty.err().map_or_else(|| Problem::at("", ""), problem);
     let setting = Violation {
@@ -121,17 +166,7 @@ pub(super) fn described() -> Operation {
     };
     let malformed = String::from_utf8(vec![0xff]).map_err(|error| not_utf8(error.utf8_error())).err();
     let malformed = malformed.unwrap_or_else(|| Problem::bad_request(""));
-    let [first, others @ ..] = MEDIA_TYPES;
-    let mut media_types = json!({ first: content("WorkflowFile", [("tiny", json!(TINY))]) });
-    for media_type in others {
-        media_types[media_type] = json!({ "schema": schema_ref("WorkflowFile") });
-    }
-    Operation::post(PATH, "registerWorkflow", "workflows", "Register a workflow file")
-        .description(
-            "The meaning of a version is fixed, because orders follow it to their end. The same meaning in another form \
-             (comments, line ends, the order of keys) is the same version. New orders follow the newest version, within a \
-             second on every instance.",
-        )
+    operation
         .body(json!({
             "required": true,
             "description": format!(
@@ -141,17 +176,15 @@ pub(super) fn described() -> Operation {
             "x-max-bytes": MAX_FILE_BYTES,
             "content": media_types,
         }))
-        .answer(200, "The same version was registered before.", "WorkflowVersion", &version)
-        .answer(201, "The version is registered.", "WorkflowVersion", &version)
         .refusal("The body is not UTF-8, or incomplete.", [("notUtf8", malformed)])
-        .refusal("This version of the workflow is registered with another meaning. The answer names the difference.", [(
-            "different",
-            problem(different),
-        )])
-        .refusal("The operation does not take this `Content-Type`.", [(
-            "json",
-            body::wrong_media_type("application/json", &MEDIA_TYPES),
-        )])
+        .refusal(
+            "This version of the workflow is registered with another meaning. The answer names the difference.",
+            [("different", problem(different))],
+        )
+        .refusal(
+            "The operation does not take this `Content-Type`.",
+            [("json", body::wrong_media_type("application/json", &MEDIA_TYPES))],
+        )
         .refusal(
             "The file is wrong: every fault with its line and column. Or the URL of a participant names a setting that \
              this server does not have, or a host that it must not send requests to: its place as a JSON pointer.",

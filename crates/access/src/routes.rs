@@ -36,6 +36,7 @@ pub const ROUTES: &[Row] = &[
     ("GET", "/orders/{id}/personal-data", Operation::ReadPersonalData),
     ("POST", "/customers/{id}/forget", Operation::ForgetCustomer),
     ("POST", "/workflows", Operation::RegisterWorkflow),
+    ("POST", "/workflows/check", Operation::RegisterWorkflow),
     ("GET", "/circuits", Operation::ReadCircuits),
     ("GET", "/audit/orders/{id}", Operation::Audit),
     ("GET", "/audit/orders/{id}/export", Operation::Audit),

@@ -19,6 +19,15 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "position": schema_ref("Position"),
             },
         },
+        "WorkflowCheck": {
+            "type": "object",
+            "required": ["workflow", "version", "isRegistered"],
+            "properties": {
+                "workflow": schema_ref("Name"),
+                "version": { "type": "integer", "minimum": 1, "maximum": i32::MAX },
+                "isRegistered": { "type": "boolean", "description": "Whether this version is registered already." },
+            },
+        },
         "Receipt": {
             "description": "The state of the log after a command.",
             "type": "object",

@@ -55,12 +55,12 @@ fn document() -> Value {
         personal_data::described(),
         batch::described(),
         forget::described(),
-        workflows::described(),
         circuits::described(),
         described(),
     ];
     let mut paths: Map<String, Value> = Map::new();
-    for operation in operations.into_iter().chain(OperatorAction::ALL.map(operate::described)) {
+    let operations = operations.into_iter().chain(workflows::described());
+    for operation in operations.chain(OperatorAction::ALL.map(operate::described)) {
         let (path, method) = (operation.path.clone(), operation.method.as_str().to_lowercase());
         let mut operation = operation.into_json();
         for shared in Shared::OF_THE_GATE {
