@@ -5,6 +5,8 @@ import Order from '../pages/order/Page.svelte';
 import Orders from '../pages/orders/Page.svelte';
 import Overview from '../pages/overview/Page.svelte';
 import Stuck from '../pages/stuck/Page.svelte';
+import Workflow from '../pages/workflow/Page.svelte';
+import Workflows from '../pages/workflows/Page.svelte';
 
 export interface Page {
   /** The path; `{name}` stands for one segment. */
@@ -22,6 +24,8 @@ export const pages: Page[] = [
   { path: '/ui/orders', title: texts.orders.title, component: Orders, key: 'o', operation: 'readOrders' },
   { path: '/ui/orders/{id}', title: texts.order.title, component: Order },
   { path: '/ui/stuck', title: texts.stuck.title, component: Stuck, key: 's', operation: 'readOrders' },
+  { path: '/ui/workflows', title: texts.workflows.title, component: Workflows, key: 'w', operation: 'readWorkflows' },
+  { path: '/ui/workflows/{name}', title: texts.workflow.title, component: Workflow },
 ];
 
 /** The page at a path, with the values of its parameters. */

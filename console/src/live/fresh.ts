@@ -37,3 +37,12 @@ export function keepFresh<Operation>(operation: Operation, variables: VariablesO
     untrack(end);
   };
 }
+
+/** Loads now and again and again while the page is seen, until the returned function is called. */
+export function keepLoading(load: () => Promise<unknown>, everyMs = LONGEST_MS): () => void {
+  untrack(() => void load());
+  const timer = setInterval(() => {
+    if (!document.hidden) void load();
+  }, everyMs);
+  return () => clearInterval(timer);
+}
