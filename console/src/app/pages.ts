@@ -1,9 +1,11 @@
 /** The pages, one a line: where each is, what it is called, and what it needs to be offered. */
 import type { Component } from 'svelte';
 import { texts } from '../texts';
+import Audit from '../pages/audit/Page.svelte';
 import Order from '../pages/order/Page.svelte';
 import Orders from '../pages/orders/Page.svelte';
 import Overview from '../pages/overview/Page.svelte';
+import Participants from '../pages/participants/Page.svelte';
 import Stuck from '../pages/stuck/Page.svelte';
 import Workflow from '../pages/workflow/Page.svelte';
 import Workflows from '../pages/workflows/Page.svelte';
@@ -26,6 +28,8 @@ export const pages: Page[] = [
   { path: '/ui/stuck', title: texts.stuck.title, component: Stuck, key: 's', operation: 'readOrders' },
   { path: '/ui/workflows', title: texts.workflows.title, component: Workflows, key: 'w', operation: 'readWorkflows' },
   { path: '/ui/workflows/{name}', title: texts.workflow.title, component: Workflow },
+  { path: '/ui/participants', title: texts.participants.title, component: Participants, key: 'p', operation: 'readCircuits' },
+  { path: '/ui/audit', title: texts.audit.title, component: Audit, key: 'u', operation: 'audit' },
 ];
 
 /** The page at a path, with the values of its parameters. */
