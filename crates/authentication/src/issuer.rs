@@ -79,16 +79,13 @@ impl Source {
         Ok(check(&keys))
     }
 
-    /// Fetches the keys if that is due.
+    /// Fetches the keys if that is due. While another request fetches them, this one waits, unless
+    /// it can do without.
     async fn refresh(&self, lacks_a_key: bool) {
         let is_due = || self.key_set().is_due(self.now(), lacks_a_key);
-        if !is_due() {
-            return;
-        }
         let can_do_without = !lacks_a_key && self.key_set().usable(self.now()).is_some();
         let _fetching = match self.fetching.try_lock() {
             Ok(fetching) => fetching,
-            // Another request fetches them, and these are still accepted.
             Err(_) if can_do_without => return,
             Err(_) => self.fetching.lock().await,
         };
@@ -155,4 +152,58 @@ async fn bounded(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Err
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn requests_that_arrive_while_the_first_keys_are_fetched_wait_for_them() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (asked, answers, fetches) =
+            (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+        let (issuer, is_asked, may_answer, count) = (url.clone(), asked.clone(), answers.clone(), fetches.clone());
+        let discovery = async move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            is_asked.notify_one();
+            may_answer.notified().await;
+            Json(json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/keys") }))
+        };
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(discovery))
+            .route("/keys", get(async || Json(json!({ "keys": [] }))));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+
+        let source = Source::of(&url).unwrap();
+        let with_keys = || source.with_keys(|_| Ok(()));
+        let (mut first, mut second) = (Box::pin(with_keys()), Box::pin(with_keys()));
+        tokio::select! {
+            () = asked.notified() => {}
+            answer = &mut first => panic!("it did not wait: {answer:?}"),
+        }
+        assert!(waits(&mut second).await, "it has no keys, and another request fetches them");
+        answers.notify_one();
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((first, second), (Ok(Ok(())), Ok(Ok(()))));
+        assert_eq!(fetches.load(Ordering::Relaxed), 1);
+    }
+
+    /// Whether a future waits when it is polled once.
+    async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending())
+        })
+        .await
+    }
 }
