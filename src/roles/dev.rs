@@ -63,7 +63,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
     let base = listener.url()?;
-    let of_console = super::query_api::console(&listener, authentication.of_gate().is_some(), true);
+    let of_console = super::query_api::console(&listener, &authentication, true);
     let (services_at, services_listener) = reference_services_at(&base, &authentication).await?;
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
     let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::of(&listener));

@@ -1,6 +1,6 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
-use authentication::AuthenticationArgs;
+use authentication::{Authentication, AuthenticationArgs, ConsoleClient};
 use clap::Args;
 use event_store::EventStore;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use crate::signals;
 use command_line::output;
 use http_server::door::{Door, STARTING};
 use http_server::{Listen, Listener};
-use query_api::{ConsoleOptions, refused_while};
+use query_api::{ConsoleIssuer, ConsoleOptions, refused_while};
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_begun;
 use supervisor::Supervisor;
@@ -41,10 +41,18 @@ pub(super) fn options(leaving: CancellationToken) -> query_api::Options {
 
 /// The console of this listener. In `tenuto dev`, the server takes commands too, and has the
 /// reference services if their callers are not authenticated.
-pub(super) fn console(listener: &Listener, authenticates: bool, is_dev: bool) -> ConsoleOptions {
+pub(super) fn console(listener: &Listener, authentication: &Authentication, is_dev: bool) -> ConsoleOptions {
+    let authenticates = authentication.of_gate().is_some();
+    let issuers = authentication.console_clients().iter().cloned();
+    let issuers = issuers.map(|ConsoleClient { issuer: name, url, client_id, scope }| ConsoleIssuer {
+        name,
+        url,
+        client_id,
+        scope,
+    });
     ConsoleOptions {
         authenticates,
-        issuers: Vec::new(),
+        issuers: issuers.collect(),
         takes_commands: is_dev,
         has_reference_services: is_dev && !authenticates,
         is_open: listener.is_open(),
@@ -60,7 +68,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let url = listener.url()?;
     let takes_commands = args.command_url.is_some();
     let commands = args.command_url.as_deref().map(query_api::commands_at).transpose()?;
-    let of_console = ConsoleOptions { takes_commands, ..console(&listener, authentication.of_gate().is_some(), false) };
+    let of_console = ConsoleOptions { takes_commands, ..console(&listener, &authentication, false) };
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));

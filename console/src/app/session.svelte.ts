@@ -1,10 +1,12 @@
 /** Where the page finds itself: what the server offers, who the caller is, and what it may do. */
+import type { Issuer } from './oidc';
 
 /** `GET /console.json`. */
 export interface Configuration {
   version: string;
   authentication: 'none' | 'required';
-  issuers: { name: string; url: string; clientId: string }[];
+  /** Where people sign in. */
+  issuers: Issuer[];
   /** Whether this server takes commands. */
   commands: boolean;
   /** Whether the reference services are at `/participants`: in `tenuto dev`. */
@@ -28,6 +30,8 @@ class Session {
   /** The server refused the credentials, or wants some. */
   needsSignIn = $state(false);
   wasRefused = $state(false);
+  /** Why the last sign-in with an issuer failed. */
+  failure = $state<string | undefined>(undefined);
 
   /** Whether the caller may do this, of the operations of `GET /me`. */
   may(operation: string): boolean {
@@ -42,6 +46,7 @@ class Session {
   signIn(token: string) {
     sessionStorage.setItem(KEY, token);
     this.token = token;
+    this.failure = undefined;
     this.wasRefused = false;
     this.needsSignIn = false;
   }

@@ -8,6 +8,8 @@
 //! url = "https://login.example/realms/shop"
 //! audiences = ["tenuto"]
 //! role-claim = "realm_access.roles"
+//! # Where people sign in to the console: its id with the issuer, as a public client. Optional.
+//! console-client-id = "tenuto-console"
 //!
 //! [issuers.company.roles]
 //! order-desk = ["operator"]
@@ -86,11 +88,31 @@ struct WrittenIssuer {
     leeway_seconds: Option<u32>,
     #[serde(default = "usual_role_claim")]
     role_claim: String,
+    console_client_id: Option<String>,
+    #[serde(default = "usual_scope")]
+    console_scope: String,
     roles: BTreeMap<String, Vec<String>>,
+}
+
+/// How people sign in to the console with an issuer: by an authorization code with PKCE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsoleClient {
+    /// The issuer's name in the configuration.
+    pub issuer: String,
+    /// The issuer's URL.
+    pub url: String,
+    /// The console's id with it, as a public client.
+    pub client_id: String,
+    /// What the console asks for, separated by spaces.
+    pub scope: String,
 }
 
 fn usual_role_claim() -> String {
     "roles".to_owned()
+}
+
+fn usual_scope() -> String {
+    "openid".to_owned()
 }
 
 /// A configuration that can be used.
@@ -98,6 +120,8 @@ fn usual_role_claim() -> String {
 pub struct Config {
     /// Whose tokens are accepted.
     pub issuers: Vec<Issuer>,
+    /// Where people sign in to the console.
+    pub console: Vec<ConsoleClient>,
     /// The key of the first administrator.
     pub admin_key: Option<ApiKey>,
 }
@@ -116,8 +140,9 @@ fn checked(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let written: Written = toml::from_str(text).map_err(malformed)?;
     let wrong =
         |place: &str, fault: String| ConfigError::Wrong { path: path.to_owned(), place: place.to_owned(), fault };
-    let mut issuers: Vec<Issuer> = Vec::new();
+    let (mut issuers, mut console): (Vec<Issuer>, Vec<ConsoleClient>) = Default::default();
     for (name, issuer) in written.issuers {
+        console.extend(issuer.console_client(&name).map_err(|(place, fault)| wrong(&place, fault))?);
         let issuer = issuer.checked(name).map_err(|(place, fault)| wrong(&place, fault))?;
         if let Some(other) = issuers.iter().find(|other| other.url == issuer.url) {
             let fault = format!("{} is the issuer {} already", issuer.url, other.name);
@@ -127,13 +152,22 @@ fn checked(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let admin_key = written.admin_key_file.map(|file| admin_key(&file));
     let admin_key = admin_key.transpose().map_err(|fault| wrong("admin-key-file", fault))?;
-    Ok(Config { issuers, admin_key })
+    Ok(Config { issuers, console, admin_key })
 }
 
 /// Where a value stands, and what is wrong with it.
 type Fault = (String, String);
 
 impl WrittenIssuer {
+    fn console_client(&self, name: &str) -> Result<Option<ConsoleClient>, Fault> {
+        let Some(client_id) = self.console_client_id.clone() else { return Ok(None) };
+        if client_id.is_empty() || client_id.chars().any(char::is_control) {
+            return Err((format!("issuers.{name}.console-client-id"), "it must not be empty".to_owned()));
+        }
+        let (issuer, url, scope) = (name.to_owned(), self.url.clone(), self.console_scope.clone());
+        Ok(Some(ConsoleClient { issuer, url, client_id, scope }))
+    }
+
     fn checked(self, name: String) -> Result<Issuer, Fault> {
         let at = |field: &str| format!("issuers.{name}.{field}");
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -225,6 +259,17 @@ mod tests {
         assert_eq!(issuer.algorithms, ALGORITHMS);
         assert_eq!(issuer.role_claim, ["realm_access", "roles"]);
         assert_eq!(issuer.roles["pay"], [Role::Participant("payments".to_owned())]);
+        assert_eq!(config.console, []);
+    }
+
+    #[test]
+    fn an_issuer_that_knows_the_console_is_where_people_sign_in() {
+        let text = GOOD.replace("role-claim", "console-client-id = \"console\"\nrole-claim");
+        let config = checked(Path::new("access.toml"), &text).unwrap();
+        let (issuer, url) = ("company".to_owned(), "https://login.example/realms/shop".to_owned());
+        let (client_id, scope) = ("console".to_owned(), "openid".to_owned());
+        assert_eq!(config.console, [ConsoleClient { issuer, url, client_id, scope }]);
+        assert!(fault(&text.replace("\"console\"", "\"\"")).contains("issuers.company.console-client-id"));
     }
 
     #[test]

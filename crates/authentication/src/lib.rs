@@ -21,8 +21,8 @@ use clap::Args;
 use sqlx::PgPool;
 
 use api_keys::ApiKeys;
-pub use config::ConfigError;
 use config::{Config, read};
+pub use config::{ConfigError, ConsoleClient};
 use issuer::Source;
 
 /// How the callers of a role are authenticated.
@@ -52,6 +52,11 @@ impl Authentication {
         self.0.clone().map(|authenticator| -> Arc<dyn Authenticate> { authenticator })
     }
 
+    /// Where people sign in to the console.
+    pub fn console_clients(&self) -> &[ConsoleClient] {
+        self.0.as_ref().map_or(&[], |authenticator| &authenticator.console)
+    }
+
     /// From now on, API keys are looked up in this database.
     pub fn look_up_keys_in(&self, pool: &PgPool) {
         if let Some(authenticator) = &self.0 {
@@ -66,13 +71,14 @@ struct Authenticator {
     issuers: Vec<access::token::Issuer>,
     /// In the order of the issuers.
     sources: Vec<Source>,
+    console: Vec<ConsoleClient>,
     api_keys: ApiKeys,
 }
 
 impl Authenticator {
-    fn of(Config { issuers, admin_key }: Config) -> Result<Arc<Self>, ConfigError> {
+    fn of(Config { issuers, console, admin_key }: Config) -> Result<Arc<Self>, ConfigError> {
         let sources = issuers.iter().map(|issuer| Source::of(&issuer.url)).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Self { issuers, sources, api_keys: ApiKeys::new(admin_key) }))
+        Ok(Arc::new(Self { issuers, sources, console, api_keys: ApiKeys::new(admin_key) }))
     }
 
     async fn token(&self, text: &str) -> Result<Arc<Principal>, NotAuthenticated> {

@@ -30,6 +30,8 @@ pub struct ConsoleIssuer {
     pub url: String,
     /// The console's id with it.
     pub client_id: String,
+    /// What the console asks for, separated by spaces.
+    pub scope: String,
 }
 
 impl ConsoleOptions {

@@ -54,6 +54,7 @@ async fn the_policy_allows_this_server_and_the_issuers_and_nothing_inline() {
         name: "company".to_owned(),
         url: "https://login.example/realms/shop".to_owned(),
         client_id: "console".to_owned(),
+        scope: "openid".to_owned(),
     };
     let options = ConsoleOptions { authenticates: true, issuers: vec![issuer], ..ConsoleOptions::default() };
     let response = ask(&options, "/ui/orders", &[]).await;
