@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ListArgs;
+use super::print::ListArgs;
 use crate::CommandError;
 use command_line::moment;
 use command_line::output::{Palette, Tint};
