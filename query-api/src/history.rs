@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
+use domain::order::Order;
 use domain::views::{EntryView, OrderView, StepView};
 use domain::wire::Decoded;
 use event_store::{EventStore, ReadError, RecordedEvent};
@@ -75,6 +76,9 @@ pub struct Earlier {
 }
 
 impl AsOf {
+    /// After every event that there is.
+    pub const NOW: Self = Self::Revision(u64::MAX);
+
     /// Reads the arguments; `None`: now.
     pub fn of(revision: Option<i64>, moment: Option<DateTime<Utc>>) -> Result<Option<Self>, AsOfError> {
         match (revision, moment) {
@@ -114,6 +118,11 @@ impl History {
             }
             (folded, _) => Ok(folded.as_ref().map(earlier)),
         }
+    }
+
+    /// The state of an order at a moment; `None`: it was not placed by then, or does not exist.
+    pub async fn state(&self, id: &OrderId, moment: AsOf) -> Result<Option<Order>, QueryError> {
+        Ok(self.fold(id, moment).await?.map(|folded| folded.state))
     }
 
     async fn fold(&self, id: &OrderId, as_of: AsOf) -> Result<Option<FoldedOrder>, QueryError> {

@@ -48,7 +48,8 @@ pub fn reach(context: &Context<'_>, operation: Operation) -> Reach {
     caller(context).reach(operation)
 }
 
-fn caller<'a>(context: &'a Context<'_>) -> &'a Caller {
+/// Who sent a request.
+pub fn caller<'a>(context: &'a Context<'_>) -> &'a Caller {
     context.data_opt::<Caller>().unwrap_or(&Caller::Stranger)
 }
 

@@ -33,7 +33,9 @@ pub use command::{
 };
 pub use content::{Address, Customer, Line, NewOrder, PersonalData};
 pub use customer_key::{Contents, CustomerKey, NoKey, OpenError};
-pub use decide::{DecideError, MAX_UNSENT, decide_next, decide_within};
+pub use decide::{
+    Allowance, DecideError, MAX_UNSENT, OperationKind, decide_next, decide_within, operations, operations_on,
+};
 pub(crate) use decide::{
     MAX_RETRY_AFTER, UNDIVIDED, decide_split_like, max_slow_wait, max_wait, order_seen_by, place_again,
 };

@@ -21,11 +21,13 @@ macro_rules! enumeration {
             pub const ALL: &'static [Self] = &[$(Self::$value),*];
 
             /// Its name in the views.
+            #[allow(dead_code, reason = "not wanted of every enumeration")]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$value => $text),* }
             }
 
             /// Reads the name in the views.
+            #[allow(dead_code, reason = "not wanted of every enumeration")]
             pub fn read(text: &str) -> Result<Self, QueryError> {
                 match text {
                     $($text => Ok(Self::$value),)*
@@ -97,6 +99,39 @@ enumeration! {
         Wait = "WAIT",
         /// A person answers.
         Await = "AWAIT",
+    }
+}
+
+enumeration! {
+    /// What a person may do to an order or to one of its steps.
+    #[graphql(name = "OrderOperationKind")]
+    OperationKind {
+        /// Undo what was done, and end the order.
+        Cancel = "CANCEL",
+        /// Start nothing new; answers are recorded.
+        Pause = "PAUSE",
+        /// Continue a paused order.
+        Resume = "RESUME",
+        /// Make the next attempt now, or try a stuck step again.
+        Retry = "RETRY",
+        /// Assume an answer of a step, or that its undo is done.
+        Skip = "SKIP",
+        /// Answer a step in place of its participant, or as the person that it waits for.
+        Answer = "ANSWER",
+    }
+}
+
+impl OperationKind {
+    /// The same in GraphQL.
+    pub fn of(kind: order::OperationKind) -> Self {
+        match kind {
+            order::OperationKind::Cancel => Self::Cancel,
+            order::OperationKind::Pause => Self::Pause,
+            order::OperationKind::Resume => Self::Resume,
+            order::OperationKind::Retry => Self::Retry,
+            order::OperationKind::Skip => Self::Skip,
+            order::OperationKind::Answer => Self::Answer,
+        }
     }
 }
 

@@ -65,6 +65,11 @@ impl Loaders {
         }
     }
 
+    /// Whether these are orders as they were.
+    pub fn are_past(&self) -> bool {
+        self.history.is_some()
+    }
+
     /// The steps of an order that have begun.
     pub async fn steps(&self, order: &str) -> Result<&[StepRow], QueryError> {
         let read = || async {

@@ -4,6 +4,7 @@ mod connection;
 mod customer;
 mod enums;
 mod loaders;
+mod operations;
 mod order;
 mod overview;
 mod parked;

@@ -14,12 +14,13 @@ use super::connection::connection;
 use super::customer::{Address, Customer};
 use super::enums::State;
 use super::loaders::Loaders;
+use super::operations::{self, OrderOperation};
 use super::scalars::Position;
 use super::step::{self, Step};
 use super::timeline::{self, TimelineConnection, TimelineEntry};
 use super::workflow::Workflow;
 use crate::error::{QueryError, coded};
-use crate::history::{Earlier, History};
+use crate::history::{AsOf, Earlier, History};
 use crate::paging::{PageArguments, cost_factor, cut};
 use crate::permission::sees_personal_data;
 
@@ -187,6 +188,21 @@ impl Order {
         let definition = self.loaders.definition(&self.workflow_key()).await?;
         let outline = definition.as_ref().map_or(&[][..], |definition| definition.outline.0.as_slice());
         Ok(step::in_definition_order(self.state, begun, outline)?)
+    }
+
+    /// What a person may do to it, by the rules of the command endpoint and by what the caller may
+    /// do: first the operations on the order as a whole, then those on each step that has begun
+    /// and is not settled; with `step`, only those on that step. This is read from the log. For a
+    /// past state, it is what was possible then. Null: the views do not have the definition yet.
+    #[graphql(complexity = "300 + child_complexity")]
+    async fn operations(&self, context: &Context<'_>, step: Option<ID>) -> Option<Result<Vec<OrderOperation>>> {
+        let found = async {
+            let Some(definition) = self.loaders.definition(&self.workflow_key()).await? else { return Ok(None) };
+            let revision = self.row.revision.cast_unsigned();
+            let moment = if self.loaders.are_past() { AsOf::Revision(revision) } else { AsOf::NOW };
+            operations::of(context, &self.row, &definition, moment, step).await
+        };
+        found.await.transpose()
     }
 
     /// Its history, event by event.

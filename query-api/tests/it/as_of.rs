@@ -87,7 +87,7 @@ fn life(id: &str) -> Vec<Event> {
     ]
 }
 
-async fn record(log: &EventStore, id: &str, events: &[Event]) {
+pub async fn record(log: &EventStore, id: &str, events: &[Event]) {
     let mut hash = CHAIN_START.to_owned();
     let context = Context { correlation_id: id.to_owned(), ..Context::default() };
     let mut recorded = Vec::new();

@@ -11,6 +11,7 @@ mod freshness;
 mod fuzz;
 mod http;
 mod live;
+mod operations;
 mod orders;
 mod paging;
 mod socket;

@@ -6,6 +6,7 @@
 //! due at once.
 
 mod advance;
+mod allowed;
 mod answer;
 #[cfg(test)]
 mod answer_tests;
@@ -44,6 +45,7 @@ mod waiting_tests;
 #[cfg(test)]
 mod work_tests;
 
+pub use allowed::{Allowance, OperationKind, operations, operations_on};
 pub(crate) use attempt::{MAX_RETRY_AFTER, max_slow_wait, max_wait};
 pub use decision::DecideError;
 pub use not_sent::MAX_UNSENT;

@@ -1,0 +1,91 @@
+//! What a person may do to an order: decided by the rules of the command endpoint, on the order as
+//! the log has it, and limited by what the caller may do at all.
+
+use access::{Denied, Operation, Reach};
+use async_graphql::{Context, ID, Result, SimpleObject};
+use chrono::Utc;
+use domain::ids::OrderId;
+use domain::order::{self, Allowance, Order};
+use domain::workflow::Workflow;
+use views::{OrderRow, ViewsError, WorkflowRow};
+
+use super::enums::OperationKind;
+use crate::error::QueryError;
+use crate::history::{AsOf, History};
+use crate::permission::{caller, reach};
+
+/// An operation on an order or on one of its steps, and whether it is allowed.
+#[derive(Debug, SimpleObject)]
+pub struct OrderOperation {
+    operation: OperationKind,
+    /// The step that it is about; null: the order as a whole.
+    step: Option<ID>,
+    /// Whether it is about the undo of the step.
+    undo: bool,
+    /// Whether it would be taken. The order may change before the command arrives.
+    allowed: bool,
+    /// Why it would be refused; null: it is allowed.
+    reason: Option<String>,
+    /// For a skip or an answer: the outcomes that it may name. Empty: it names none.
+    outcomes: Vec<String>,
+}
+
+/// The operations on an order as it was at a moment. Without a step: those on the order as a whole,
+/// and those on each step that has begun and is not settled.
+pub async fn of(
+    context: &Context<'_>,
+    row: &OrderRow,
+    definition: &WorkflowRow,
+    moment: AsOf,
+    step: Option<ID>,
+) -> Result<Option<Vec<OrderOperation>>> {
+    let id = OrderId::new(row.id.as_str()).map_err(|error| unusable(row, &error))?;
+    let Some(state) = context.data::<History>()?.state(&id, moment).await? else { return Ok(None) };
+    let workflow = Workflow::registered(&definition.source).map_err(|error| unusable(row, &error))?;
+    let now = Utc::now();
+    let found = match step {
+        Some(step) => order::operations_on(&workflow, &state, &step, now),
+        None => {
+            let steps = state.unsettled().flat_map(|step| order::operations_on(&workflow, &state, step, now));
+            order::operations(&workflow, &state, now).into_iter().chain(steps).collect()
+        }
+    };
+    Ok(Some(found.into_iter().map(|allowance| limited(context, row, &state, allowance)).collect()))
+}
+
+/// Every definition of the views was read once.
+fn unusable(row: &OrderRow, error: &dyn std::fmt::Display) -> QueryError {
+    tracing::error!(order = row.id, %error, "the operations on an order cannot be decided");
+    ViewsError::Internal.into()
+}
+
+/// The caller's rights come first: a caller without them learns nothing else.
+fn limited(context: &Context<'_>, row: &OrderRow, state: &Order, allowance: Allowance) -> OrderOperation {
+    let Allowance { operation, step, is_undo, outcomes, refusal } = allowance;
+    let right = match operation {
+        order::OperationKind::Cancel => Operation::CancelOrder,
+        order::OperationKind::Answer => Operation::AnswerStep,
+        order::OperationKind::Pause
+        | order::OperationKind::Resume
+        | order::OperationKind::Retry
+        | order::OperationKind::Skip => Operation::OperateOrder,
+    };
+    let may = match reach(context, right) {
+        Reach::Everything => true,
+        reach @ Reach::Own(_) if operation == order::OperationKind::Answer => {
+            let asked = step.as_ref().and_then(|step| state.steps.get(step)?.requested.as_ref());
+            asked.is_some_and(|asked| reach.covers_participant(&asked.participant))
+        }
+        reach @ Reach::Own(_) => reach.covers_order(row.placed_by.as_deref()),
+        Reach::Nothing => false,
+    };
+    let reason = if may { refusal } else { Some(Denied::forbidden(caller(context), right).to_string()) };
+    OrderOperation {
+        operation: OperationKind::of(operation),
+        step: step.map(ID),
+        undo: is_undo,
+        allowed: reason.is_none(),
+        outcomes: if reason.is_none() { outcomes } else { Vec::new() },
+        reason,
+    }
+}
