@@ -27,6 +27,14 @@ pub fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(count.saturating_mul(milliseconds)))
 }
 
+/// Writes a duration so that [`parse`] reads it, in the largest unit without a fraction.
+pub fn written(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [("d", 24 * 60 * 60 * 1000), ("h", 60 * 60 * 1000), ("m", 60 * 1000), ("s", 1000)];
+    let whole = units.into_iter().find(|(_, unit)| millis >= *unit && millis.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{millis}ms"), |(name, unit)| format!("{}{name}", millis / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +49,14 @@ mod tests {
         for text in ["", "5", "s", "1.5h", "-1s", "5 s", "2w", "5S", "1h30m"] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in ["0ms", "200ms", "1001ms", "5s", "90s", "10m", "12h", "3d"] {
+            assert_eq!(written(parse(text).unwrap()), text);
+        }
+        assert_eq!(written(Duration::from_hours(48)), "2d");
     }
 
     #[test]

@@ -87,6 +87,10 @@ pub struct StepView<'a> {
     pub attempts: u32,
     /// The last error.
     pub last_error: Option<&'a str>,
+    /// When its present stage began.
+    pub since: Timestamp,
+    /// When something is due at it.
+    pub due_at: Option<Timestamp>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it was last settled.
@@ -157,6 +161,8 @@ impl<'a> StepView<'a> {
             data: unless_null(&step.data),
             attempts: step.attempts,
             last_error: step.last_error.as_deref(),
+            since: step.since,
+            due_at: step.due_at(),
             started_at: step.started_at,
             ended_at: step.ended_at,
             next_attempt_at: step.next_attempt_at(),
@@ -182,8 +188,8 @@ impl<'a> EntryView<'a> {
 
 /// The steps whose rows change with this event. `state` is the state after it.
 pub fn steps_moved_by(event: &Event, state: &Order) -> Vec<StepId> {
-    if matches!(event, Event::OrderResumed(_)) {
-        // A resume moves the deadlines of all waiting steps.
+    if matches!(event, Event::OrderResumed(_) | Event::CompensationStarted(_)) {
+        // A resume moves the deadlines of all waiting steps, and compensation ends every hold.
         return state.steps.keys().cloned().collect();
     }
     event.step().cloned().into_iter().collect()

@@ -2,6 +2,7 @@
 
 use async_graphql::{ID, InputObject};
 use chrono::{DateTime, Utc};
+use domain::duration;
 use domain::filter::{self, AmountRange, FilterFault, TimeRange};
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -65,11 +66,22 @@ pub struct DecimalRange {
     at_most: Option<Decimal>,
 }
 
-/// A step, by its name, its status, or both. A step that has not begun is not found.
+/// A step that meets all of these. A step that has not begun is not found.
 #[derive(Debug, Clone, Default, InputObject)]
 pub struct StepFilter {
     name: Option<String>,
     status: Option<Vec<StepStatus>>,
+    /// The participants that it was requested of.
+    participant: Option<Vec<String>>,
+    /// When its present stage began: the field `since` of a step.
+    since: Option<DateTimeRange>,
+    /// When something is due at it: the field `dueAt` of a step. A step at which nothing is due is
+    /// in no range that has a bound.
+    due: Option<DateTimeRange>,
+    /// How long its present stage has lasted at least, such as `"90s"`, `"10m"`, `"2h"` or `"3d"`,
+    /// at most a year, counted back from when the request is answered; in a subscription, from
+    /// when it begins.
+    older_than: Option<String>,
 }
 
 /// An attribute: that it exists, or its value.
@@ -82,8 +94,8 @@ pub struct AttributeFilter {
 }
 
 impl OrderFilter {
-    /// The filter as the views take it, or its first fault.
-    pub fn checked(self) -> Result<filter::OrderFilter, FilterFault> {
+    /// The filter at a moment, as the views take it, or its first fault.
+    pub fn checked(self, now: DateTime<Utc>) -> Result<filter::OrderFilter, FilterFault> {
         let total = self.total.unwrap_or_default();
         let translated = filter::OrderFilter {
             statuses: sorted(self.status, |status| status),
@@ -97,14 +109,25 @@ impl OrderFilter {
             placed_at: range(self.placed_at),
             updated_at: range(self.updated_at),
             ended_at: range(self.ended_at),
-            step: self.step.map(|StepFilter { name, status }| filter::StepFilter {
-                name,
-                statuses: sorted(status, StepStatus::to_domain),
-            }),
+            step: self.step.map(StepFilter::read).transpose()?,
             stuck_reason: self.stuck_reason,
             attributes: self.attributes.into_iter().flatten().map(attribute).collect(),
         };
-        translated.checked().map_err(|mut faults| faults.swap_remove(0))
+        translated.checked().map(|filter| filter.at(now)).map_err(|mut faults| faults.swap_remove(0))
+    }
+}
+
+impl StepFilter {
+    fn read(self) -> Result<filter::StepFilter, FilterFault> {
+        let age = |text: String| duration::parse(&text).ok_or_else(FilterFault::no_age);
+        Ok(filter::StepFilter {
+            name: self.name,
+            statuses: sorted(self.status, StepStatus::to_domain),
+            participants: sorted(self.participant, |participant| participant),
+            since: range(self.since),
+            due: range(self.due),
+            older_than: self.older_than.map(age).transpose()?,
+        })
     }
 }
 

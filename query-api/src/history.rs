@@ -238,6 +238,8 @@ fn step_row(order: &str, step: &StepView<'_>) -> StepRow {
         data: step.data.cloned().map(Json),
         attempts: step.attempts.cast_signed(),
         last_error: step.last_error.map(str::to_owned),
+        since: Some(step.since),
+        due_at: step.due_at,
         started_at: Some(step.started_at),
         ended_at: step.ended_at,
         next_attempt_at: step.next_attempt_at,

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 10;
 const FIELDS: &str =
     "id status state revision currency total placedAt updatedAt endedAt result stuckReason customer { id name email }
     workflow { name version } lines { sku quantity unitPrice }
-    steps { id participant action mode status outcome data attempts lastError startedAt endedAt nextAttemptAt }
+    steps { id participant action mode status outcome data attempts lastError since dueAt startedAt endedAt nextAttemptAt }
     timeline(first: 200) { nodes { revision type step data hash } }";
 
 /// The customer of each order of Northwind.
@@ -215,6 +215,9 @@ fn happen_to_step(steps: &mut Value, event: &Raw, at: &Value) {
         steps[id]["attempts"] = (data["attempt"].as_u64().unwrap() - 1).into();
     }
     steps[id]["nextAttemptAt"] = Value::Null;
+    steps[id]["since"] = at.clone();
+    let due = ["deadline", "openUntil", "retryAt"].map(|name| &data[name]).into_iter().find(|due| !due.is_null());
+    steps[id]["dueAt"] = due.map_or(Value::Null, moment);
     for (name, value) in changes {
         steps[id][name] = value;
     }

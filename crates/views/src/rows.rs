@@ -63,6 +63,8 @@ pub struct StepRow {
     pub data: Option<Json<Value>>,
     pub attempts: i32,
     pub last_error: Option<String>,
+    pub since: Option<DateTime<Utc>>,
+    pub due_at: Option<DateTime<Utc>>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub next_attempt_at: Option<DateTime<Utc>>,

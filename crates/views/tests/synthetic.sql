@@ -48,13 +48,14 @@ FROM (
     FROM generate_series(1, $1::bigint) AS n
 ) AS shop;
 
-INSERT INTO steps (order_id, step, status, attempts, started_at)
-SELECT id, step.name,
+INSERT INTO steps (order_id, step, participant, status, attempts, started_at, since, due_at)
+SELECT id, step.name, CASE step.name WHEN 'charge' THEN 'payments' ELSE 'shipping' END,
        CASE WHEN step.name = 'charge' THEN 'COMPLETED'
             ELSE CASE state WHEN 'COMPLETED' THEN 'COMPLETED' WHEN 'CANCELED' THEN 'COMPENSATED' WHEN 'STUCK' THEN 'STUCK'
                             WHEN 'RUNNING' THEN CASE WHEN position % 7 = 0 THEN 'RETRYING' ELSE 'RUNNING' END
                             ELSE 'WAITING' END END,
-       1, placed_at
+       1, placed_at, updated_at,
+       CASE WHEN step.name = 'ship' AND state IN ('RUNNING', 'WAITING', 'PAUSED') THEN updated_at + interval '1 h' END
 FROM orders CROSS JOIN (VALUES ('charge'), ('ship')) AS step (name);
 
 DO $do$

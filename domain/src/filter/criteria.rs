@@ -1,12 +1,16 @@
 //! What a filter asks of one thing about an order: its workflow, an amount, a time, a step, an
 //! attribute.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::summary::OrderSummary;
+use super::summary::{OrderSummary, StepSummary};
 use crate::Timestamp;
+use crate::duration;
 use crate::order::StepStatus;
 
 /// A definition, in all its versions or in one.
@@ -42,8 +46,9 @@ pub struct TimeRange {
     pub to: Option<Timestamp>,
 }
 
-/// A step, by its name, by where it stands, or by both.
+/// A step that meets all of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StepFilter {
     /// `None`: any step.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +56,19 @@ pub struct StepFilter {
     /// `None`: wherever it stands.
     #[serde(rename = "status", skip_serializing_if = "Option::is_none", serialize_with = "step_statuses")]
     pub statuses: Option<Vec<StepStatus>>,
+    /// The participants that it was requested of.
+    #[serde(rename = "participant", skip_serializing_if = "Option::is_none")]
+    pub participants: Option<Vec<String>>,
+    /// When its present stage began.
+    #[serde(skip_serializing_if = "TimeRange::is_open")]
+    pub since: TimeRange,
+    /// When something is due at it. A step at which nothing is due is in no range that has a bound.
+    #[serde(skip_serializing_if = "TimeRange::is_open")]
+    pub due: TimeRange,
+    /// How long its present stage has lasted at least. It counts from the moment of
+    /// [`OrderFilter::at`](super::OrderFilter::at).
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
+    pub older_than: Option<Duration>,
 }
 
 /// An attribute: that it exists, or what it is.
@@ -85,9 +103,26 @@ impl TimeRange {
 }
 
 impl StepFilter {
-    pub(super) fn selects(&self, (name, status): (&str, StepStatus)) -> bool {
-        self.name.as_ref().is_none_or(|wanted| wanted == name)
-            && any_of(self.statuses.as_deref(), |wanted| *wanted == status)
+    /// Whether it leaves nothing out.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// A step is as old as its present stage. A filter whose age counts from no moment yet selects
+    /// no step.
+    pub(super) fn selects(&self, step: &StepSummary<'_>) -> bool {
+        self.name.as_ref().is_none_or(|wanted| wanted == step.name)
+            && any_of(self.statuses.as_deref(), |wanted| *wanted == step.status)
+            && any_of(self.participants.as_deref(), |wanted| step.participant == Some(wanted.as_str()))
+            && self.since.has(Some(step.since))
+            && self.due.has(step.due_at)
+            && self.older_than.is_none()
+    }
+
+    pub(super) fn at(mut self, now: Timestamp) -> Self {
+        let latest = self.older_than.take().and_then(|age| now.checked_sub_signed(TimeDelta::from_std(age).ok()?));
+        self.since.to = self.since.to.into_iter().chain(latest).min();
+        self
     }
 }
 
@@ -133,6 +168,11 @@ pub fn within_history(at: Timestamp) -> Timestamp {
     const YEAR_1: i64 = -62_135_596_800_000_000;
     const YEAR_10000: i64 = 253_402_300_800_000_000;
     Timestamp::from_timestamp_micros(at.timestamp_micros().clamp(YEAR_1, YEAR_10000)).unwrap_or(at)
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for it")]
+fn written<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&duration::written(duration.unwrap_or_default()))
 }
 
 #[expect(clippy::ref_option, reason = "serde asks for it")]

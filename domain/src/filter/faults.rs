@@ -5,8 +5,14 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{AttributeFilter, MAX_ATTRIBUTES, MAX_VALUES, OrderFilter, StepFilter, TimeRange, within_history};
+use crate::duration;
 use crate::json::push_token;
 use crate::order::StepStatus;
+
+/// The fields of a step's filter, for people.
+pub const STEP_FIELDS: &str = "`name`, `status`, `participant`, `since`, `due` and `olderThan`";
+/// What an age may be, to be read after its place.
+pub const NO_AGE: &str = "takes a span of time of at most a year, like 90s, 10m, 2h or 3d";
 
 /// What is wrong with a filter, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +31,11 @@ enum Token {
 use Token::{Field, Item};
 
 impl FilterFault {
+    /// A text that is no age of a step.
+    pub fn no_age() -> Self {
+        Self { place: vec![Field("step"), Field("olderThan")], detail: NO_AGE.to_owned() }
+    }
+
     /// Where, from the filter on (RFC 6901).
     pub fn pointer(&self) -> String {
         let mut pointer = String::new();
@@ -57,7 +68,9 @@ impl std::error::Error for FilterFault {}
 impl OrderFilter {
     /// The filter as it is compared, or all that is wrong with it.
     pub fn checked(mut self) -> Result<Self, Vec<FilterFault>> {
-        for range in [&mut self.placed_at, &mut self.updated_at, &mut self.ended_at] {
+        let of_step = self.step.as_mut().map(|step| [&mut step.since, &mut step.due]);
+        let of_order = [&mut self.placed_at, &mut self.updated_at, &mut self.ended_at];
+        for range in of_order.into_iter().chain(of_step.into_iter().flatten()) {
             *range = TimeRange { from: range.from.map(within_history), to: range.to.map(within_history) };
         }
         let mut faults = Faults::default();
@@ -109,10 +122,17 @@ impl Faults {
         }
     }
 
-    fn step(&mut self, StepFilter { name, statuses }: &StepFilter) {
-        if name.is_none() && statuses.is_none() {
-            self.add(&[Field("step")], "takes a `name`, a `status` or both");
+    fn step(&mut self, step: &StepFilter) {
+        if step.is_open() {
+            self.add(&[Field("step")], format!("takes at least one of {STEP_FIELDS}"));
         }
+        let StepFilter { name, statuses, participants, older_than, since: _, due: _ } = step;
+        if older_than.is_some_and(|age| age > duration::MAX) {
+            self.add(&[Field("step"), Field("olderThan")], NO_AGE);
+        }
+        let participant = [Field("step"), Field("participant")];
+        self.list(&participant, participants.as_deref());
+        self.texts(&participant, participants.as_deref().unwrap_or_default());
         let status = [Field("step"), Field("status")];
         if statuses.as_ref().is_some_and(|statuses| statuses.contains(&StepStatus::Pending)) {
             self.add(&status, "takes no PENDING: only steps that have begun are found");

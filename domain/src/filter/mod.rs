@@ -15,6 +15,8 @@
 //! - The keys of an attribute lead through objects, not through lists. A value is met by what it is
 //!   equal to, by an object with more fields, and by a list with more items. Numbers are equal by
 //!   their value: 3 is 3.0.
+//! - All conditions on a step are met by one step. An age counts from the moment at which the
+//!   filter is used ([`OrderFilter::at`]).
 //! - Everything is bounded: [`MAX_VALUES`], [`MAX_ATTRIBUTES`].
 
 mod criteria;
@@ -25,11 +27,12 @@ mod tests;
 
 use serde::{Serialize, Serializer};
 
+use crate::Timestamp;
 use crate::order::State;
 
 pub use criteria::{AmountRange, AttributeFilter, StepFilter, TimeRange, WorkflowFilter, within_history};
-pub use faults::FilterFault;
-pub use summary::OrderSummary;
+pub use faults::{FilterFault, NO_AGE, STEP_FIELDS};
+pub use summary::{OrderSummary, StepSummary};
 
 use criteria::any_of;
 
@@ -100,9 +103,15 @@ impl OrderFilter {
             && self.placed_at.has(Some(order.placed_at))
             && self.updated_at.has(Some(order.updated_at))
             && self.ended_at.has(order.ended_at)
-            && self.step.as_ref().is_none_or(|step| order.steps.iter().any(|known| step.selects(*known)))
+            && self.step.as_ref().is_none_or(|step| order.steps.iter().any(|known| step.selects(known)))
             && self.stuck_reason.as_ref().is_none_or(|text| is_in(text, order.stuck_reason))
             && self.attributes.iter().all(|attribute| attribute.selects(order.attributes))
+    }
+
+    /// The filter at a moment, from which ages count.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { step: self.step.map(|step| step.at(now)), ..self }
     }
 
     /// The part that the placing of an order decides, whatever happens to it later.

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::Timestamp;
-use crate::order::{Line, Order, OrderPlaced, State, StepStatus};
+use crate::order::{Line, Order, OrderPlaced, State, StepState, StepStatus};
 
 /// What a filter may look at of an order.
 #[derive(Debug, Clone)]
@@ -22,9 +22,32 @@ pub struct OrderSummary<'a> {
     pub updated_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     /// Those that something has happened to.
-    pub steps: Vec<(&'a str, StepStatus)>,
+    pub steps: Vec<StepSummary<'a>>,
     pub stuck_reason: Option<&'a str>,
     pub attributes: &'a Map<String, Value>,
+}
+
+/// What a filter may look at of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is what the filter's field of that name is about")]
+pub struct StepSummary<'a> {
+    pub name: &'a str,
+    pub status: StepStatus,
+    pub participant: Option<&'a str>,
+    pub since: Timestamp,
+    pub due_at: Option<Timestamp>,
+}
+
+impl<'a> StepSummary<'a> {
+    fn of(name: &'a str, step: &'a StepState) -> Self {
+        Self {
+            name,
+            status: step.status(),
+            participant: step.requested.as_ref().map(|requested| requested.participant.as_str()),
+            since: step.since,
+            due_at: step.due_at(),
+        }
+    }
 }
 
 impl<'a> OrderSummary<'a> {
@@ -35,7 +58,7 @@ impl<'a> OrderSummary<'a> {
             state: order.state(),
             updated_at: order.updated_at,
             ended_at: order.ended_at,
-            steps: order.steps.iter().map(|(id, step)| (id.as_str(), step.status())).collect(),
+            steps: order.steps.iter().map(|(id, step)| StepSummary::of(id, step)).collect(),
             stuck_reason: order.stuck_reason(),
             ..Self::of_placing(&order.placed)
         }

@@ -140,12 +140,18 @@ impl Order {
 }
 
 impl Stage {
-    /// When this stage is due.
+    /// When another instance takes this stage over.
     pub fn due_at(self) -> Option<Timestamp> {
+        let is_in_flight = matches!(self, Stage::InFlight { .. });
+        self.ends_at().map(|at| if is_in_flight { at + GRACE } else { at })
+    }
+
+    /// When this stage ends at the latest: the deadline of its attempt or of its answer, the end of
+    /// its wait, or its next attempt.
+    pub(super) fn ends_at(self) -> Option<Timestamp> {
         match self {
-            Stage::InFlight { deadline, .. } => Some(deadline + GRACE),
+            Stage::InFlight { deadline, .. } | Stage::Awaiting { deadline, .. } => Some(deadline),
             Stage::BackingOff { until, .. } => Some(until),
-            Stage::Awaiting { deadline, .. } => Some(deadline),
             Stage::Completed
             | Stage::Skipped
             | Stage::Failed { .. }

@@ -331,6 +331,13 @@ impl StepState {
         }
     }
 
+    /// When something is due at the step: the deadline of its attempt or of its answer, the end of
+    /// its wait, or its next attempt. While the order is paused, none of these pass: they move by
+    /// the length of the pause.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        self.stage.ends_at()
+    }
+
     /// Whether the participant has answered, so that the outcome is not assumed.
     pub(super) fn has_answered(&self) -> bool {
         self.outcome.is_some() && self.basis == Basis::Answer

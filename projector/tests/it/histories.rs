@@ -85,6 +85,11 @@ pub fn all_ways() -> Vec<History> {
         story.answer("ship", refused("no such address")).whatever();
         story.answer("charge", refused("the account is closed")).whatever();
     });
+    tell("canceled-while-held", &|story| {
+        story.answer("create-order", done()).whatever();
+        story.answer("charge", held("the key of the customer is missing")).whatever();
+        story.operate(Operation::Cancel).whatever();
+    });
     tell("held", &|story| {
         story.answer("create-order", done()).whatever();
         story.answer("charge", held("the key of the customer is missing")).whatever();

@@ -15,8 +15,8 @@ use domain::workflow::Workflow;
 use crate::histories::{History, all_ways, history};
 use crate::support::{Log, Running, Views, batches_of};
 
-/// Id, status, outcome, and when the next attempt is due.
-type Step = (String, String, Option<String>, Option<DateTime<Utc>>);
+/// Id, status, outcome, when the next attempt is due, since when it stands there, and until when.
+type Step = (String, String, Option<String>, [Option<DateTime<Utc>>; 3]);
 
 #[tokio::test]
 async fn orders_stand_in_the_views_as_their_events_left_them() {
@@ -40,16 +40,20 @@ async fn orders_stand_in_the_views_as_their_events_left_them() {
         assert_eq!(order, (state.status.clone(), state.state().to_string(), revision, stuck, due), "{id}");
 
         let steps: Vec<Step> = sqlx::query_as(
-            "SELECT step, status, outcome, next_attempt_at FROM steps WHERE order_id = $1 ORDER BY step COLLATE \"C\"",
+            "SELECT step, status, outcome, ARRAY[next_attempt_at, since, due_at]
+             FROM steps WHERE order_id = $1 ORDER BY step COLLATE \"C\"",
         )
         .bind(id)
         .fetch_all(&views.pool)
         .await
-        .unwrap();
-        let folded = state
-            .steps
-            .iter()
-            .map(|(id, step)| (id.clone(), step.status().to_string(), step.outcome.clone(), step.next_attempt_at()));
+        .unwrap()
+        .into_iter()
+        .map(|(step, status, outcome, times): (_, _, _, Vec<_>)| (step, status, outcome, times.try_into().unwrap()))
+        .collect();
+        let folded = state.steps.iter().map(|(id, step)| {
+            let times = [step.next_attempt_at(), Some(step.since), step.due_at()];
+            (id.clone(), step.status().to_string(), step.outcome.clone(), times)
+        });
         assert_eq!(steps, folded.collect::<Vec<_>>(), "{id}");
 
         let entries: i64 = sqlx::query_scalar("SELECT count(*) FROM timeline WHERE order_id = $1")

@@ -72,7 +72,8 @@ impl Query {
         let sort = order_by.unwrap_or(OrderSort::PlacedAtDesc);
         let arguments = PageArguments { first, after, last, before };
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
-        let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let criteria =
+            filter.unwrap_or_default().checked(Utc::now()).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = narrowed(criteria, &reach(context, Operation::ReadOrders));
         fresh(context, freshness).await?;
         let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(QueryError::from)?;

@@ -26,6 +26,14 @@ pub struct Step {
     attempts: i32,
     /// The last error.
     last_error: Option<String>,
+    /// When its present stage began: the attempt, the wait for an answer or for the next attempt,
+    /// or the end. Null: it has not begun, or its row is from before this field and the steps were
+    /// not rebuilt since.
+    since: Option<DateTime<Utc>>,
+    /// When something is due at it: the deadline of its attempt or of its answer, the end of its
+    /// wait, or its next attempt. While the order is paused, this does not pass: it moves by the
+    /// length of the pause. Null: nothing is due at it.
+    due_at: Option<DateTime<Utc>>,
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     /// When the next attempt is due.
@@ -56,6 +64,8 @@ impl Step {
             data: row.data.as_ref().map(|data| data.0.clone()),
             attempts: row.attempts,
             last_error: row.last_error.clone(),
+            since: row.since,
+            due_at: row.due_at,
             started_at: row.started_at,
             ended_at: row.ended_at,
             next_attempt_at: row.next_attempt_at,
@@ -82,6 +92,8 @@ impl Step {
             data: None,
             attempts: 0,
             last_error: None,
+            since: None,
+            due_at: None,
             started_at: None,
             ended_at: None,
             next_attempt_at: None,
@@ -116,6 +128,8 @@ mod tests {
             data: None,
             attempts: 1,
             last_error: None,
+            since: None,
+            due_at: None,
             started_at: None,
             ended_at: None,
             next_attempt_at: None,

@@ -2,6 +2,7 @@
 
 use access::Operation;
 use async_graphql::{Context, ID, Result, Subscription};
+use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
@@ -40,7 +41,8 @@ impl Subscription {
         #[graphql(name = "where")] filter: Option<OrderFilter>,
         from: Option<Position>,
     ) -> Result<Changes> {
-        let criteria = filter.unwrap_or_default().checked().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let criteria =
+            filter.unwrap_or_default().checked(Utc::now()).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
         let criteria = narrowed(criteria, &reach(context, Operation::ReadOrders));
         let live = context.data::<Live>()?;
         if let Some(unknown) = live.unknown(&criteria).await? {

@@ -24,9 +24,11 @@ async fn world() -> World {
     }
     world
         .sql(
-            "INSERT INTO steps (order_id, step, status, attempts, started_at)
-             VALUES ('a', 'ship', 'RETRYING', 2, now()), ('a', 'charge', 'COMPLETED', 1, now()),
-                    ('b', 'ship', 'COMPLETED', 1, now()), ('c', 'charge', 'COMPLETED', 1, now());
+            "INSERT INTO steps (order_id, step, participant, status, attempts, started_at, since, due_at) VALUES
+               ('a', 'ship', 'shipping', 'RETRYING', 2, now(), now() - interval '2 h', '2026-01-02'),
+               ('a', 'charge', 'payments', 'COMPLETED', 1, now(), now() - interval '30 m', NULL),
+               ('b', 'ship', 'shipping', 'COMPLETED', 1, now(), '2026-01-01', NULL),
+               ('c', 'charge', 'payments', 'COMPLETED', 1, now(), '2026-01-02', NULL);
              UPDATE orders SET lines = lines || '[{\"sku\": \"12\", \"quantity\": 1, \"unitPrice\": \"0.00\"}]' WHERE id = 'c';
              UPDATE orders SET attributes = attributes || '{\"delivery\": {\"floor\": 3}, \"tags\": [\"a\", \"b\"]}' WHERE id = 'b'",
         )
@@ -76,6 +78,13 @@ async fn each_filter_gives_exactly_the_orders_that_meet_it() {
         ("{ step: { status: [COMPLETED, RETRYING] } }", "abc"),
         ("{ step: { name: \"charge\", status: RETRYING } }", ""),
         ("{ step: { status: [] } }", ""),
+        ("{ step: { participant: \"shipping\" } }", "ab"),
+        ("{ step: { participant: \"shipping\", olderThan: \"1h\", status: RETRYING } }", "a"),
+        ("{ step: { participant: \"shipping\", olderThan: \"3h\", status: RETRYING } }", ""),
+        ("{ step: { name: \"charge\", olderThan: \"1h\" } }", "c"),
+        ("{ step: { due: { to: \"2026-01-02T00:00:01Z\" } } }", "a"),
+        ("{ step: { due: { to: \"2026-01-02T00:00:00Z\" } } }", ""),
+        ("{ step: { since: { to: \"2026-01-02T00:00:00Z\" } } }", "b"),
         ("{ stuckReason: \"REFUND\" }", "d"),
         ("{ stuckReason: \"\" }", "d"),
         ("{ stuckReason: \"%\" }", ""),
@@ -99,7 +108,14 @@ async fn each_filter_gives_exactly_the_orders_that_meet_it() {
 async fn a_filter_that_cannot_be_meant_is_refused_with_the_reason() {
     let world = World::new().await;
     for (filter, message) in [
-        ("{ step: {} }", "`step` takes a `name`, a `status` or both"),
+        (
+            "{ step: {} }",
+            "`step` takes at least one of `name`, `status`, `participant`, `since`, `due` and `olderThan`",
+        ),
+        (
+            "{ step: { olderThan: \"1 hour\" } }",
+            "`step.olderThan` takes a span of time of at most a year, like 90s, 10m, 2h or 3d",
+        ),
         ("{ step: { status: PENDING } }", "`step.status` takes no PENDING: only steps that have begun are found"),
         ("{ attributes: [{ path: \"a\" }, { path: [] }] }", "`attributes[1].path` takes 1 to 10 keys"),
         ("{ status: \"a\\u0000b\" }", "`status[0]` must have no NUL: no text of an order has one"),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use access::Caller;
+use chrono::Utc;
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use http_problem::Problem;
@@ -60,7 +61,7 @@ fn which(fields: &mut Fields) -> Result<Which, Problem> {
         (true, true) => fields.wrong("all", "must not be true where \"where\" leaves orders out"),
         (true, false) | (false, true) => {}
     }
-    Ok(Which::Matching { criteria: Box::new(criteria), after })
+    Ok(Which::Matching { criteria: Box::new(criteria.at(Utc::now())), after })
 }
 
 fn named(fields: &mut Fields, orders: Value) -> Vec<String> {

@@ -9,6 +9,8 @@
 
 mod text;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use domain::filter::{AmountRange, AttributeFilter, OrderFilter, WorkflowFilter};
 use domain::order::{State, StepStatus};
@@ -16,26 +18,36 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use self::text::{Operand, split};
-use crate::moment;
 use crate::suggest::did_you_mean;
+use crate::{duration, moment};
 
 /// The syntax, for the help of commands.
 pub const HELP: &str = "\
 A condition is KEY=VALUE: state=RUNNING,workflow=order-fulfilment@1,placedAt>=2026-01-31.
 The keys are status, state, customer, placedBy, workflow (NAME or NAME@VERSION), sku, minLines, total (with >= and <=), \
-placedAt, updatedAt and endedAt (with >= and <), step and stepStatus (both of the same step), \
+placedAt, updatedAt and endedAt (with >= and <), step, stepStatus, stepParticipant, stepSince and stepDue (with >= and <) and \
+stepOlderThan (how long the step stands there at least: 90s, 10m, 2h, 3d; all of the same step), \
 stuckReason (a part of it), and attributes.KEY.KEY (any value: *). If a key is given again, either \
 value matches, where an order can have only one. A value with a comma stands in double quotes.";
 
-const LISTS: [&str; 6] = ["status", "state", "customer", "placedBy", "sku", STEP_STATUS];
-const TIMES: [(&str, Time); 3] =
-    [("placedAt", Time::PlacedAt), ("updatedAt", Time::UpdatedAt), ("endedAt", Time::EndedAt)];
+const LISTS: [&str; 7] = ["status", "state", "customer", "placedBy", "sku", STEP_STATUS, STEP_PARTICIPANT];
+const TIMES: [(&str, Time); 5] = [
+    ("placedAt", Time::PlacedAt),
+    ("updatedAt", Time::UpdatedAt),
+    ("endedAt", Time::EndedAt),
+    ("stepSince", Time::StepSince),
+    ("stepDue", Time::StepDue),
+];
 const WORKFLOW: &str = "workflow";
 const STEP: &str = "step";
 const STEP_STATUS: &str = "stepStatus";
+const STEP_PARTICIPANT: &str = "stepParticipant";
+const STEP_OLDER_THAN: &str = "stepOlderThan";
 const STUCK_REASON: &str = "stuckReason";
 const MIN_LINES: &str = "minLines";
 const TOTAL: &str = "total";
+/// The keys that are no list, no time and no amount.
+const OTHERS: [&str; 5] = [WORKFLOW, STEP, STEP_OLDER_THAN, STUCK_REASON, MIN_LINES];
 /// The prefix of an attribute's keys, which are separated by dots.
 const ATTRIBUTES: &str = "attributes.";
 
@@ -64,6 +76,10 @@ pub enum Condition {
     Step(String),
     /// A status of a step.
     StepStatus(StepStatus),
+    /// A participant of a step.
+    StepParticipant(String),
+    /// How long a step stands where it is.
+    StepOlderThan(Duration),
     /// A text in the reason why an order is stuck.
     StuckReason(String),
     /// An attribute.
@@ -77,6 +93,8 @@ pub enum Time {
     PlacedAt,
     UpdatedAt,
     EndedAt,
+    StepSince,
+    StepDue,
 }
 
 /// Which bound of a range.
@@ -117,11 +135,14 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
             once(&mut filter.workflow, workflow, || "workflow is given twice: an order has only one".to_owned())?;
         }
         Condition::Time(time, bound, at) => {
-            let (key, range) = match time {
-                Time::PlacedAt => ("placedAt", &mut filter.placed_at),
-                Time::UpdatedAt => ("updatedAt", &mut filter.updated_at),
-                Time::EndedAt => ("endedAt", &mut filter.ended_at),
+            let range = match time {
+                Time::PlacedAt => &mut filter.placed_at,
+                Time::UpdatedAt => &mut filter.updated_at,
+                Time::EndedAt => &mut filter.ended_at,
+                Time::StepSince => &mut filter.step.get_or_insert_default().since,
+                Time::StepDue => &mut filter.step.get_or_insert_default().due,
             };
+            let key = TIMES.iter().find(|(_, known)| *known == time).map_or("a time", |(key, _)| key);
             let range = if bound == Bound::Lower { &mut range.from } else { &mut range.to };
             once(range, at, || format!("the same bound of {key} is given twice"))?;
         }
@@ -138,6 +159,13 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
         }
         Condition::StepStatus(status) => {
             filter.step.get_or_insert_default().statuses.get_or_insert_default().push(status);
+        }
+        Condition::StepParticipant(name) => {
+            filter.step.get_or_insert_default().participants.get_or_insert_default().push(name);
+        }
+        Condition::StepOlderThan(age) => {
+            let known = &mut filter.step.get_or_insert_default().older_than;
+            once(known, age, || format!("{STEP_OLDER_THAN} is given twice"))?;
         }
         Condition::StuckReason(text) => {
             once(&mut filter.stuck_reason, text, || format!("{STUCK_REASON} is given twice"))?;
@@ -177,8 +205,8 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
         return amount(operator, &value);
     }
     let path = key.strip_prefix(ATTRIBUTES);
-    if known(&LISTS).is_none() && known(&[WORKFLOW, STEP, STUCK_REASON, MIN_LINES]).is_none() && path.is_none() {
-        let rest = [WORKFLOW, STEP, STUCK_REASON, MIN_LINES, TOTAL];
+    if known(&LISTS).is_none() && known(&OTHERS).is_none() && path.is_none() {
+        let rest = OTHERS.into_iter().chain([TOTAL]);
         let times = TIMES.map(|(name, _)| name);
         let keys: Vec<&str> = LISTS.into_iter().chain(rest).chain(times).chain(["attributes.KEY"]).collect();
         return Err(format!("there is no key {key:?}{}; there are {}", did_you_mean(key, &keys), keys.join(", ")));
@@ -197,6 +225,8 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
         "sku" => Ok(Condition::Sku(value)),
         STEP_STATUS => word(key, &value, &StepStatus::BEGUN, StepStatus::as_str).map(Condition::StepStatus),
         STEP => Ok(Condition::Step(value)),
+        STEP_PARTICIPANT => Ok(Condition::StepParticipant(value)),
+        STEP_OLDER_THAN => duration::parse(&value).map(Condition::StepOlderThan).map_err(|why| format!("{key}: {why}")),
         STUCK_REASON => Ok(Condition::StuckReason(value)),
         MIN_LINES => value
             .parse()
@@ -289,6 +319,13 @@ mod tests {
                 json!({ "step": { "name": "ship", "status": ["STUCK", "RETRYING"] } }),
             ),
             ("step=charge", json!({ "step": { "name": "charge" } })),
+            (
+                "stepParticipant=shipping,stepStatus=WAITING,stepOlderThan=1h,stepDue<2026-01-31,stepSince>=2026-01-30",
+                json!({ "step": {
+                    "status": ["WAITING"], "participant": ["shipping"], "olderThan": "1h",
+                    "since": { "from": "2026-01-30T00:00:00Z" }, "due": { "to": "2026-01-31T00:00:00Z" },
+                } }),
+            ),
             ("stuckReason=409", json!({ "stuckReason": "409" })),
             ("minLines=2", json!({ "minLines": 2 })),
             (
@@ -318,6 +355,10 @@ mod tests {
             ("stepStatus=PENDING", "no stepStatus \"PENDING\""),
             ("step=a,step=b", "step is given twice"),
             ("stuckReason=a,stuckReason=b", "given twice"),
+            ("stepOlderThan=1h,stepOlderThan=2h", "given twice"),
+            ("stepOlderThan=long", "\"long\" is not a span of time"),
+            ("stepOlderThan=999d", "longer than a year"),
+            ("stepSince=2026-01-31", "write stepSince>=… or stepSince<…"),
             ("attributes.a=1,attributes.a=2", "attributes.a is given twice"),
             ("attributes.a..b=1", "a key that is empty"),
             ("sku>=11", "sku takes = only"),
@@ -328,8 +369,8 @@ mod tests {
             ("placedat>=2026-01-31", "did you mean \"placedAt\"?"),
             (
                 "colour=red",
-                "no key \"colour\"; there are status, state, customer, placedBy, sku, stepStatus, workflow, step, stuckReason, minLines, total, placedAt, updatedAt, \
-                 endedAt, attributes.KEY",
+                "no key \"colour\"; there are status, state, customer, placedBy, sku, stepStatus, stepParticipant, workflow, step, stepOlderThan, stuckReason, minLines, \
+                 total, placedAt, updatedAt, endedAt, stepSince, stepDue, attributes.KEY",
             ),
             ("state=RUNING", "did you mean \"RUNNING\"?"),
             ("state=", "state has no value"),

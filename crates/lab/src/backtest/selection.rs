@@ -22,7 +22,7 @@ impl Selection {
         let mut conditions: Vec<Condition> = filters.iter().flat_map(|filter| filter.0.clone()).collect();
         conditions.extend(since.map(|since| Condition::Time(Time::PlacedAt, Bound::Lower, since)));
         conditions.extend(until.map(|until| Condition::Time(Time::PlacedAt, Bound::Upper, until)));
-        let whole = filter(&conditions)?;
+        let whole = filter(&conditions)?.at(Utc::now());
         Ok(Self { of_placing: whole.of_placing(), whole })
     }
 

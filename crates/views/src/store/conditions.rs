@@ -92,7 +92,8 @@ fn push_attribute(query: &mut Query, AttributeFilter { path, value }: &Attribute
     }
 }
 
-fn push_step(query: &mut Query, StepFilter { name, statuses }: &StepFilter, purpose: Purpose) {
+fn push_step(query: &mut Query, step: &StepFilter, purpose: Purpose) {
+    let StepFilter { name, statuses, participants, since, due, older_than } = step;
     match purpose {
         Purpose::Check => query.push(" AND EXISTS (SELECT FROM steps WHERE steps.order_id = orders.id"),
         Purpose::Find => query.push(" AND id IN (SELECT steps.order_id FROM steps WHERE true"),
@@ -111,6 +112,15 @@ fn push_step(query: &mut Query, StepFilter { name, statuses }: &StepFilter, purp
     if let Some(name) = name {
         query.push(" AND steps.step = ").push_bind(name.clone());
     }
+    push_list(query, "steps.participant", participants.clone());
+    push_bound(query, "steps.since >=", since.from);
+    push_bound(query, "steps.since <", since.to);
+    push_bound(query, "steps.due_at >=", due.from);
+    push_bound(query, "steps.due_at <", due.to);
+    if older_than.is_some() {
+        // The age counts from no moment yet.
+        query.push(" AND false");
+    }
     // Without the offset, Postgres might first search all such steps, to check one row.
     query.push(if purpose == Purpose::Check { " OFFSET 0)" } else { ")" });
 }
@@ -125,9 +135,11 @@ mod tests {
     //! The SQL of a filter selects exactly what its predicate does: on random orders and random
     //! filters.
 
+    use std::time::Duration;
+
     use chrono::{DateTime, Utc};
     use domain::filter::{
-        AmountRange, AttributeFilter, OrderFilter, OrderSummary, StepFilter, TimeRange, WorkflowFilter,
+        AmountRange, AttributeFilter, OrderFilter, OrderSummary, StepFilter, StepSummary, TimeRange, WorkflowFilter,
     };
     use domain::order::{Line, State, StepStatus};
     use postgres_cluster::testing::database;
@@ -160,7 +172,7 @@ mod tests {
         lines: Vec<Line>,
         total: Decimal,
         times: (DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>),
-        steps: Vec<(&'static str, StepStatus)>,
+        steps: Vec<StepSummary<'static>>,
         stuck_reason: Option<String>,
         attributes: Map<String, Value>,
     }
@@ -209,13 +221,17 @@ mod tests {
             .execute(&mut *db)
             .await
             .unwrap();
-            for (step, status) in &self.steps {
+            for StepSummary { name, status, participant, since, due_at } in &self.steps {
                 sqlx::query(
-                    "INSERT INTO steps (order_id, step, status, attempts, started_at) VALUES ($1, $2, $3, 1, now())",
+                    "INSERT INTO steps (order_id, step, status, attempts, started_at, participant, since, due_at)
+                     VALUES ($1, $2, $3, 1, now(), $4, $5, $6)",
                 )
                 .bind(id)
-                .bind(step)
+                .bind(name)
                 .bind(status.as_str())
+                .bind(participant)
+                .bind(since)
+                .bind(due_at)
                 .execute(&mut *db)
                 .await
                 .unwrap();
@@ -282,10 +298,14 @@ mod tests {
     }
 
     fn order() -> impl Strategy<Value = Random> {
-        let step = (select(vec!["a", "B"]), select(&StepStatus::BEGUN[..]));
+        let standing = (select(vec!["a", "B"]), select(&StepStatus::BEGUN[..]));
+        let times = (kept(), proptest::option::of(kept()));
+        let step = (standing, proptest::option::of(word()), times).prop_map(
+            |((name, status), participant, (since, due_at))| StepSummary { name, status, participant, since, due_at },
+        );
         let steps = vec(step, 0..3).prop_map(|mut steps| {
-            steps.sort_unstable();
-            steps.dedup_by_key(|(name, _)| *name);
+            steps.sort_unstable_by_key(|step| step.name);
+            steps.dedup_by_key(|step| step.name);
             steps
         });
         let placed_by = proptest::option::of(word());
@@ -329,9 +349,14 @@ mod tests {
         let workflow = (word(), proptest::option::of(1..4))
             .prop_map(|(name, version)| WorkflowFilter { name: name.to_owned(), version });
         let statuses = subsequence(StepStatus::BEGUN.to_vec(), 0..6);
-        let step = (proptest::option::of(select(vec!["a", "B", "c"])), proptest::option::of(statuses))
-            .prop_filter("a name or a status", |(name, statuses)| name.is_some() || statuses.is_some())
-            .prop_map(|(name, statuses)| StepFilter { name: name.map(str::to_owned), statuses });
+        let which = (proptest::option::of(select(vec!["a", "B", "c"])), proptest::option::of(statuses), words());
+        let age = sometimes((0..3_u64).prop_map(Duration::from_nanos));
+        let step = (which, range(), range(), age)
+            .prop_map(|((name, statuses, participants), since, due, older_than)| {
+                let name = name.map(str::to_owned);
+                StepFilter { name, statuses, participants, since, due, older_than }
+            })
+            .prop_filter("a step's filter asks for something", |step| !step.is_open());
         let states = sometimes(subsequence(State::ALL.to_vec(), 0..5));
         let total = (sometimes(amount()), sometimes(amount()));
         let total = total.prop_map(|(at_least, at_most)| AmountRange { at_least, at_most });
@@ -374,6 +399,7 @@ mod tests {
         let (mut selected, mut left_out) = (0, 0);
         for _ in 0..FILTERS {
             let filter = filter().new_tree(&mut runner).unwrap().current().checked().unwrap();
+            let filter = filter.at(moment().new_tree(&mut runner).unwrap().current());
             let expected: Vec<&String> =
                 orders.iter().filter(|(_, order)| filter.selects(&order.summary())).map(|(id, _)| id).collect();
             let differs = |found: &[String]| {

@@ -154,8 +154,8 @@ impl Store {
     /// The steps that have begun, by order.
     pub async fn steps(&self, orders: &[String]) -> Result<HashMap<String, Vec<StepRow>>, ViewsError> {
         let rows: Vec<StepRow> = sqlx::query_as(
-            "SELECT order_id, step, participant, action, mode, status, outcome, data, attempts, last_error, started_at, ended_at,
-                    next_attempt_at
+            "SELECT order_id, step, participant, action, mode, status, outcome, data, attempts, last_error, since, due_at,
+                    started_at, ended_at, next_attempt_at
              FROM steps WHERE order_id = ANY($1) ORDER BY order_id, started_at, step",
         )
         .bind(orders)

@@ -51,7 +51,11 @@ fn workflow(name: String, version: Option<i32>) -> WorkflowFilter {
 }
 
 fn step(name: Option<&str>, statuses: Option<&[StepStatus]>) -> StepFilter {
-    StepFilter { name: name.map(str::to_owned), statuses: statuses.map(<[StepStatus]>::to_vec) }
+    StepFilter {
+        name: name.map(str::to_owned),
+        statuses: statuses.map(<[StepStatus]>::to_vec),
+        ..StepFilter::default()
+    }
 }
 
 fn there(path: &[&str]) -> Vec<AttributeFilter> {
@@ -66,6 +70,7 @@ fn is(key: &str, value: Value) -> Vec<AttributeFilter> {
 fn filters() -> Vec<OrderFilter> {
     let week = range(Some("2025-03-03"), Some("2025-03-10"));
     let any = OrderFilter::default;
+    let waiting = Some(&[StepStatus::Waiting][..]);
     vec![
         any(),
         OrderFilter { statuses: Some(texts(&["Placed"])), ..any() },
@@ -99,6 +104,8 @@ fn filters() -> Vec<OrderFilter> {
         OrderFilter { step: Some(step(None, Some(&[StepStatus::Stuck]))), ..any() },
         OrderFilter { step: Some(step(Some("charge"), None)), ..any() },
         OrderFilter { step: Some(step(Some("unheard"), None)), ..any() },
+        OrderFilter { step: Some(StepFilter { since: week, ..step(Some("ship"), waiting) }), ..any() },
+        OrderFilter { step: Some(StepFilter { due: range(None, Some("2025-03-03")), ..step(None, None) }), ..any() },
         OrderFilter { stuck_reason: Some("already SETTLED".to_owned()), ..any() },
         OrderFilter { attributes: is("channel", json!("web")), ..any() },
         OrderFilter { attributes: is("campaign", json!({ "code": "K1" })), ..any() },

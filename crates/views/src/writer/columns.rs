@@ -57,6 +57,8 @@ columns! {
         data: Option<String>, "text[]::jsonb[]", Follows;
         attempts: i64, "bigint[]", Follows;
         last_error: Option<String>, "text[]", Follows;
+        since: Moment, "timestamptz[]", Follows;
+        due_at: Option<Moment>, "timestamptz[]", Follows;
         started_at: Moment, "timestamptz[]", Follows;
         ended_at: Option<Moment>, "timestamptz[]", Follows;
         next_attempt_at: Option<Moment>, "timestamptz[]", Follows;
@@ -157,6 +159,8 @@ impl StepColumns {
         self.data.push(step.data.map(Value::to_string));
         self.attempts.push(step.attempts.into());
         self.last_error.push(step.last_error.map(str::to_owned));
+        self.since.push(step.since);
+        self.due_at.push(step.due_at);
         self.started_at.push(step.started_at);
         self.ended_at.push(step.ended_at);
         self.next_attempt_at.push(step.next_attempt_at);

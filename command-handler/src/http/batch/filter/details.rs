@@ -1,11 +1,15 @@
 //! The parts of a filter about an order's content: its total, one of its steps, its attributes.
 
-use domain::filter::{AmountRange, AttributeFilter, StepFilter};
+use std::time::Duration;
+
+use domain::duration;
+use domain::filter::{AmountRange, AttributeFilter, NO_AGE, StepFilter};
 use domain::order::StepStatus;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::super::super::fields::Fields;
+use super::span;
 use super::values::{below, list, range, text};
 
 pub(super) fn total(fields: &mut Fields, at: &str) -> AmountRange {
@@ -31,16 +35,30 @@ fn amount(bounds: &mut Fields, name: &str) -> Option<Decimal> {
 }
 
 pub(super) fn step(fields: &mut Fields, at: &str) -> Option<StepFilter> {
-    let what = "must be an object with \"name\", \"status\" or both";
+    let what = "must be an object with at least one of \"name\", \"status\", \"participant\", \"since\", \"due\" and \
+                \"olderThan\"";
+    let place = format!("{at}/step");
     let value = fields.take("step")?;
-    let mut step = below(fields, value, &format!("{at}/step"), what)?;
-    let criteria = StepFilter { name: step.text("name", |_| None), statuses: list(&mut step, "status", status) };
+    let mut step = below(fields, value, &place, what)?;
+    let criteria = StepFilter {
+        name: step.text("name", |_| None),
+        statuses: list(&mut step, "status", status),
+        participants: list(&mut step, "participant", text),
+        since: span(&mut step, "since", &place),
+        due: span(&mut step, "due", &place),
+        older_than: age(&mut step),
+    };
     let faults = step.faults();
-    if faults.is_empty() && criteria.name.is_none() && criteria.statuses.is_none() {
+    if faults.is_empty() && criteria.is_open() {
         fields.wrong("step", what);
     }
     fields.wrong_too(faults);
     Some(criteria)
+}
+
+fn age(step: &mut Fields) -> Option<Duration> {
+    let text = step.text("olderThan", |text| duration::parse(text).is_none().then(|| NO_AGE.to_owned()))?;
+    duration::parse(&text)
 }
 
 fn status(text: &str) -> Result<StepStatus, String> {

@@ -94,7 +94,7 @@ pub(super) fn example() -> Value {
         "sku": ["11"],
         "minLines": 2,
         "total": { "atLeast": "100.00" },
-        "step": { "name": "charge", "status": ["RETRYING", "STUCK"] },
+        "step": { "name": "charge", "status": ["RETRYING", "STUCK"], "participant": ["payments"], "olderThan": "1h" },
         "stuckReason": "503",
         "attributes": [{ "path": ["delivery", "floor"], "value": 3 }, { "path": "gift" }],
     })
@@ -139,12 +139,29 @@ pub(in crate::http) fn schemas() -> Value {
         "updatedAt": parts::schema_ref("Span"),
         "endedAt": ended,
         "step": {
-            "description": "A step that has begun: by its name, its status, or both.",
+            "description": "A step that has begun, and meets all of these.",
             "type": ["object", "null"],
             "minProperties": 1,
             "additionalProperties": false,
-            "properties": { "name": parts::optional_text(""), "status": parts::one_or_list("StepStatus") },
-            "anyOf": parts::one_of_these(&["name", "status"]),
+            "properties": {
+                "name": parts::optional_text(""),
+                "status": parts::one_or_list("StepStatus"),
+                "participant": {
+                    "$ref": "#/components/schemas/Texts",
+                    "description": "The participants that it was requested of.",
+                },
+                "since": { "$ref": "#/components/schemas/Span", "description": "When its present stage began." },
+                "due": {
+                    "$ref": "#/components/schemas/Span",
+                    "description": "When its attempt, its answer or its next attempt is due. If nothing is due at it, it is in no such range.",
+                },
+                "olderThan": {
+                    "description": "How long its present stage has lasted at least, such as 90s, 10m, 2h or 3d; at most a year.",
+                    "type": ["string", "null"],
+                    "pattern": "^[0-9]+(ms|s|m|h|d)$",
+                },
+            },
+            "anyOf": parts::one_of_these(&["name", "status", "participant", "since", "due", "olderThan"]),
         },
         "stuckReason": parts::optional_text("Part of the reason why the order is stuck, in upper or lower case."),
         "attributes": {
@@ -169,6 +186,8 @@ fn amount(description: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use axum::response::IntoResponse;
     use domain::filter::{AmountRange, AttributeFilter, StepFilter};
     use domain::order::StepStatus;
@@ -194,7 +213,8 @@ mod tests {
             "placedAt": { "from": "2026-01-31T09:00:00+01:00", "to": "2026-02-01T00:00:00Z" },
             "updatedAt": { "from": "2026-01-31T09:00:00Z" }, "endedAt": { "to": "2026-01-31T09:00:00Z" },
             "sku": ["11", "42"], "minLines": 2, "total": { "atLeast": "10.50", "atMost": 99 }, "stuckReason": "409",
-            "step": { "name": "ship", "status": "STUCK" },
+            "step": { "name": "ship", "status": "STUCK", "participant": "shipping", "olderThan": "90m",
+                      "since": { "to": "2026-01-31T09:00:00Z" }, "due": { "from": "2026-01-31T09:00:00Z" } },
             "attributes": [{ "path": "gift" }, { "path": ["delivery", "floor"], "value": 3 }],
         });
         let nine = Some(at("2026-01-31T09:00:00Z"));
@@ -210,7 +230,14 @@ mod tests {
             placed_at: TimeRange { from: Some(at("2026-01-31T08:00:00Z")), to: Some(at("2026-02-01T00:00:00Z")) },
             updated_at: TimeRange { from: nine, to: None },
             ended_at: TimeRange { from: None, to: nine },
-            step: Some(StepFilter { name: Some("ship".to_owned()), statuses: Some(vec![StepStatus::Stuck]) }),
+            step: Some(StepFilter {
+                name: Some("ship".to_owned()),
+                statuses: Some(vec![StepStatus::Stuck]),
+                participants: Some(vec!["shipping".to_owned()]),
+                since: TimeRange { from: None, to: nine },
+                due: TimeRange { from: nine, to: None },
+                older_than: Some(Duration::from_mins(90)),
+            }),
             stuck_reason: Some("409".to_owned()),
             attributes: vec![
                 AttributeFilter { path: vec!["gift".to_owned()], value: None },
@@ -256,6 +283,11 @@ mod tests {
             (json!({ "step": {} }), "/where/step"),
             (json!({ "step": "ship" }), "/where/step"),
             (json!({ "step": { "status": ["STUCK", "PENDING"] } }), "/where/step/status/1"),
+            (json!({ "step": { "participant": 7 } }), "/where/step/participant/0"),
+            (json!({ "step": { "due": {} } }), "/where/step/due"),
+            (json!({ "step": { "since": { "from": "yesterday" } } }), "/where/step/since/from"),
+            (json!({ "step": { "olderThan": "an hour" } }), "/where/step/olderThan"),
+            (json!({ "step": { "olderThan": "367d" } }), "/where/step/olderThan"),
             (json!({ "stuckReason": 409 }), "/where/stuckReason"),
             (json!({ "attributes": [] }), "/where/attributes"),
             (json!({ "attributes": "gift" }), "/where/attributes/0"),
