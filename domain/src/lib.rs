@@ -15,6 +15,7 @@
 
 pub mod backtest;
 pub mod duration;
+pub mod error_class;
 pub mod fault_matrix;
 pub mod filter;
 pub mod ids;

@@ -6,6 +6,7 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Request, ServerError};
 use domain::filter::OrderFilter;
 use domain::order::{Address, PersonalData};
+use views::OrderRow;
 
 use crate::disclosures::Disclosures;
 use crate::http::operation::root_fields;
@@ -46,6 +47,11 @@ fn forbidden(message: &str) -> ServerError {
 /// How much of an operation the caller of a request has.
 pub fn reach(context: &Context<'_>, operation: Operation) -> Reach {
     caller(context).reach(operation)
+}
+
+/// Whether the caller may see an order. If not, it is as if the order did not exist.
+pub fn is_readable(context: &Context<'_>, row: &OrderRow) -> bool {
+    reach(context, Operation::ReadOrders).covers_order(row.placed_by.as_deref())
 }
 
 /// Who sent a request.

@@ -70,6 +70,61 @@ pub struct StepRow {
     pub next_attempt_at: Option<DateTime<Utc>>,
 }
 
+/// A step that waits for a person.
+#[derive(Debug, Clone, FromRow)]
+pub struct ApprovalRow {
+    pub order_id: String,
+    pub step: String,
+    pub started_at: DateTime<Utc>,
+    pub since: Option<DateTime<Utc>>,
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+/// What a person did to an order.
+#[derive(Debug, Clone, FromRow)]
+pub struct ActionRow {
+    pub order_id: String,
+    pub revision: i64,
+    #[sqlx(rename = "type")]
+    pub event_type: String,
+    pub recorded_at: DateTime<Utc>,
+    pub summary: String,
+    pub step: Option<String>,
+    pub actor: String,
+    pub reason: Option<String>,
+}
+
+/// An order that is stuck or late.
+#[derive(Debug, Clone, FromRow)]
+pub struct TroubleRow {
+    pub id: String,
+    pub workflow: String,
+    pub version: i32,
+    /// The step at which it is stuck, or that is due.
+    pub step: Option<String>,
+    pub participant: Option<String>,
+    pub status: Option<String>,
+    pub error: Option<String>,
+    pub since: DateTime<Utc>,
+}
+
+/// A participant, and the workflows that name it.
+#[derive(Debug, Clone, FromRow)]
+pub struct ParticipantRow {
+    pub name: String,
+    pub workflows: Vec<String>,
+}
+
+/// How many steps wait for a participant in a status.
+#[derive(Debug, Clone, FromRow)]
+pub struct ParticipantWorkRow {
+    pub participant: String,
+    pub status: String,
+    pub steps: i64,
+    pub since: Option<DateTime<Utc>>,
+    pub overdue: i64,
+}
+
 /// A row of `timeline`.
 #[derive(Debug, Clone, FromRow)]
 pub struct TimelineRow {

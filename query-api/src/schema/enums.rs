@@ -121,6 +121,17 @@ enumeration! {
     }
 }
 
+enumeration! {
+    /// Why orders need attention.
+    #[derive(PartialOrd, Ord)]
+    TroubleKind {
+        /// They wait for an operator.
+        Stuck = "STUCK",
+        /// Their work is due, and no command handler has taken it up.
+        Late = "LATE",
+    }
+}
+
 impl OperationKind {
     /// The same in GraphQL.
     pub fn of(kind: order::OperationKind) -> Self {

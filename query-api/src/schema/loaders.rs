@@ -7,6 +7,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Context;
+use domain::workflow::Workflow;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 use views::{Head, Keys, OrderRow, Page, Personal, StepRow, Store, TimelineRow, ViewsError, WorkflowKey, WorkflowRow};
@@ -28,6 +29,7 @@ pub struct Loaders {
     workflows: HashSet<WorkflowKey>,
     steps: Steps,
     definitions: OnceCell<Result<HashMap<WorkflowKey, Arc<WorkflowRow>>, QueryError>>,
+    parsed: PerKey<WorkflowKey, Arc<Workflow>>,
     timelines: PerKey<Page<i64>, HashMap<String, Vec<TimelineRow>>>,
     sealed_with: Vec<Uuid>,
     keys: OnceCell<Result<Keys, QueryError>>,
@@ -59,6 +61,7 @@ impl Loaders {
             workflows: orders.iter().map(|order| (order.workflow.clone(), order.workflow_version)).collect(),
             steps,
             definitions: OnceCell::new(),
+            parsed: PerKey::default(),
             timelines: PerKey::default(),
             sealed_with: orders.iter().filter_map(|order| order.sealed.as_ref()).map(|sealed| sealed.key).collect(),
             keys: OnceCell::new(),
@@ -89,6 +92,21 @@ impl Loaders {
         };
         let definitions = self.definitions.get_or_init(read).await;
         Ok(definitions.as_ref().map_err(|error| *error)?.get(key).cloned())
+    }
+
+    /// The same, as the decider reads it.
+    pub async fn workflow(&self, key: &WorkflowKey) -> Result<Option<Arc<Workflow>>, QueryError> {
+        let Some(row) = self.definition(key).await? else { return Ok(None) };
+        let parse = async || {
+            // The projector read it before it wrote the row.
+            Workflow::registered(&row.source).map(Arc::new).map_err(|error| {
+                tracing::error!(workflow = row.name, version = row.version, %error, "a definition cannot be read");
+                QueryError::from(ViewsError::Internal)
+            })
+        };
+        let parsed = self.parsed.get_or_init(key, parse).await;
+        let parsed = parsed.get().map_or(Err(ViewsError::Internal.into()), |read| read.as_ref().map_err(|e| *e))?;
+        Ok(Some(parsed.clone()))
     }
 
     /// The personal data of an order, as far as they can be read; for a caller that does not see

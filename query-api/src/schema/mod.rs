@@ -1,5 +1,7 @@
 //! The GraphQL schema: types and resolvers, one noun a file. Its SDL is kept in `schema.graphql`.
 
+mod actions;
+mod approvals;
 mod connection;
 mod customer;
 mod enums;
@@ -8,11 +10,13 @@ mod operations;
 mod order;
 mod overview;
 mod parked;
+mod participants;
 mod query;
 mod scalars;
 mod step;
 mod subscription;
 mod timeline;
+mod troubles;
 mod workflow;
 mod workflows;
 

@@ -7,7 +7,7 @@ use chrono::Utc;
 use domain::ids::OrderId;
 use domain::order::{self, Allowance, Order};
 use domain::workflow::Workflow;
-use views::{OrderRow, ViewsError, WorkflowRow};
+use views::{OrderRow, ViewsError};
 
 use super::enums::OperationKind;
 use crate::error::QueryError;
@@ -17,13 +17,13 @@ use crate::permission::{caller, reach};
 /// An operation on an order or on one of its steps, and whether it is allowed.
 #[derive(Debug, SimpleObject)]
 pub struct OrderOperation {
-    operation: OperationKind,
+    pub operation: OperationKind,
     /// The step that it is about; null: the order as a whole.
     step: Option<ID>,
     /// Whether it is about the undo of the step.
     undo: bool,
     /// Whether it would be taken. The order may change before the command arrives.
-    allowed: bool,
+    pub allowed: bool,
     /// Why it would be refused; null: it is allowed.
     reason: Option<String>,
     /// For a skip or an answer: the outcomes that it may name. Empty: it names none.
@@ -35,28 +35,20 @@ pub struct OrderOperation {
 pub async fn of(
     context: &Context<'_>,
     row: &OrderRow,
-    definition: &WorkflowRow,
+    workflow: &Workflow,
     moment: AsOf,
     step: Option<ID>,
 ) -> Result<Option<Vec<OrderOperation>>> {
-    let id = OrderId::new(row.id.as_str()).map_err(|error| unusable(row, &error))?;
+    let id = OrderId::new(row.id.as_str()).map_err(|_| QueryError::from(ViewsError::Internal))?;
     let Some(state) = context.data::<History>()?.state(&id, moment).await? else { return Ok(None) };
-    let workflow = Workflow::registered(&definition.source).map_err(|error| unusable(row, &error))?;
     let now = Utc::now();
-    let found = match step {
-        Some(step) => order::operations_on(&workflow, &state, &step, now),
-        None => {
-            let steps = state.unsettled().flat_map(|step| order::operations_on(&workflow, &state, step, now));
-            order::operations(&workflow, &state, now).into_iter().chain(steps).collect()
-        }
+    let found: Vec<Allowance> = if let Some(step) = step {
+        order::operations_on(workflow, &state, &step, now)
+    } else {
+        let steps = state.unsettled().flat_map(|step| order::operations_on(workflow, &state, step, now));
+        order::operations(workflow, &state, now).into_iter().chain(steps).collect()
     };
     Ok(Some(found.into_iter().map(|allowance| limited(context, row, &state, allowance)).collect()))
-}
-
-/// Every definition of the views was read once.
-fn unusable(row: &OrderRow, error: &dyn std::fmt::Display) -> QueryError {
-    tracing::error!(order = row.id, %error, "the operations on an order cannot be decided");
-    ViewsError::Internal.into()
 }
 
 /// The caller's rights come first: a caller without them learns nothing else.

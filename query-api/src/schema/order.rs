@@ -49,6 +49,12 @@ impl Order {
         Self::with_loaders(&Loaders::of(store, &rows), rows)
     }
 
+    /// The orders of these ids, by id. They share their loaders.
+    pub async fn of_ids(store: &Store, ids: Vec<String>) -> Result<HashMap<String, Self>, QueryError> {
+        let orders = Self::list(store, store.orders_of(&ids).await?)?;
+        Ok(orders.into_iter().map(|order| (order.row.id.clone(), order)).collect())
+    }
+
     /// Orders as they were read when they changed. Other parts of them are read through this store.
     pub fn live(
         store: &Store,
@@ -83,6 +89,19 @@ impl Order {
         let row = &self.row;
         let is_addressed = row.ship_to.as_ref().is_some_and(|to| identifies(&to.0));
         row.customer_name.is_some() || row.customer_email.is_some() || is_addressed
+    }
+
+    /// Its definition, as the decider reads it; `None`: the views do not have it yet.
+    pub async fn definition(&self) -> Result<Option<Arc<domain::workflow::Workflow>>, QueryError> {
+        self.loaders.workflow(&self.workflow_key()).await
+    }
+
+    /// The operations on it.
+    pub async fn allowed(&self, context: &Context<'_>, step: Option<ID>) -> Result<Option<Vec<OrderOperation>>> {
+        let Some(workflow) = self.definition().await? else { return Ok(None) };
+        let revision = self.row.revision.cast_unsigned();
+        let moment = if self.loaders.are_past() { AsOf::Revision(revision) } else { AsOf::NOW };
+        operations::of(context, &self.row, &workflow, moment, step).await
     }
 
     fn workflow_key(&self) -> (String, i32) {
@@ -196,13 +215,7 @@ impl Order {
     /// past state, it is what was possible then. Null: the views do not have the definition yet.
     #[graphql(complexity = "300 + child_complexity")]
     async fn operations(&self, context: &Context<'_>, step: Option<ID>) -> Option<Result<Vec<OrderOperation>>> {
-        let found = async {
-            let Some(definition) = self.loaders.definition(&self.workflow_key()).await? else { return Ok(None) };
-            let revision = self.row.revision.cast_unsigned();
-            let moment = if self.loaders.are_past() { AsOf::Revision(revision) } else { AsOf::NOW };
-            operations::of(context, &self.row, &definition, moment, step).await
-        };
-        found.await.transpose()
+        self.allowed(context, step).await.transpose()
     }
 
     /// Its history, event by event.

@@ -6,12 +6,16 @@ use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::filter::within_history;
 use domain::ids::OrderId;
-use views::{LagMeter, OrderRow, Store};
+use views::{LagMeter, Store};
 
+use super::actions::{self, Action};
+use super::approvals::{self, Approval};
 use super::connection::connection;
 use super::order::Order;
 use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;
+use super::participants::{self, ParticipantList};
+use super::troubles::{self, TroubleList};
 use super::workflow::Workflow;
 use super::workflows::{self, WorkflowList};
 use crate::error::{QueryError, coded, unknown_name};
@@ -19,7 +23,7 @@ use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
 use crate::paging::{Cut, PageArguments, cost_factor, cut};
-use crate::permission::{narrowed, reach};
+use crate::permission::{is_readable, narrowed, reach};
 use crate::sort::OrderSort;
 
 /// The queries.
@@ -105,6 +109,52 @@ impl Query {
     async fn workflows(&self, context: &Context<'_>, freshness: Option<Freshness>) -> Result<WorkflowList> {
         fresh(context, freshness).await?;
         workflows::list(context).await
+    }
+
+    /// The steps that wait for a person, the longest waiting first, at most 200 at a time.
+    #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
+    async fn approvals(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Approval>> {
+        approvals::list(context, &PageArguments { first, after, last, before }).await
+    }
+
+    /// The orders that are stuck or late, grouped by workflow, step, participant and error.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn troubles(&self, context: &Context<'_>) -> Result<TroubleList> {
+        troubles::list(context).await
+    }
+
+    /// What people did to orders, the latest first, at most 200 at a time. `actor`: a principal, or
+    /// a person whom a machine acted for. Placed orders are not in the list: `orders` has who
+    /// placed them.
+    #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
+    #[expect(clippy::too_many_arguments, reason = "they are Relay's, and GraphQL's are named")]
+    async fn actions(
+        &self,
+        context: &Context<'_>,
+        actor: Option<String>,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, Action>> {
+        let which = actions::Which { actor, from, to };
+        actions::list(context, &which, &PageArguments { first, after, last, before }).await
+    }
+
+    /// The participants that registered workflows name, and how many steps wait for each. The state
+    /// of its circuit is at `GET /circuits` of the command handlers.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn participants(&self, context: &Context<'_>) -> Result<ParticipantList> {
+        participants::list(context).await
     }
 
     /// The events of an order that could not be projected and are set aside, each with the reason,
@@ -196,11 +246,6 @@ async fn present(context: &Context<'_>, id: &str, freshness: Option<Freshness>) 
     let row = store.order(&comparable(id)).await.map_err(QueryError::from)?;
     let row = row.filter(|row| is_readable(context, row));
     Ok(Order::list(store, Vec::from_iter(row))?.pop())
-}
-
-/// Whether the caller may see an order. If not, it is as if the order did not exist.
-fn is_readable(context: &Context<'_>, row: &OrderRow) -> bool {
-    reach(context, Operation::ReadOrders).covers_order(row.placed_by.as_deref())
 }
 
 async fn earlier(context: &Context<'_>, id: &str, as_of: AsOf) -> Result<Option<Order>> {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod actions;
+mod approvals;
 mod as_of;
 mod contract;
 mod documents;
@@ -14,6 +16,8 @@ mod live;
 mod operations;
 mod orders;
 mod paging;
+mod participants;
 mod socket;
 mod support;
+mod troubles;
 mod workflows;

@@ -1,10 +1,14 @@
 //! The queries over the views, for GraphQL. Each request reads one snapshot.
 
+mod actions;
+mod approvals;
 pub(crate) mod conditions;
 mod keys;
+mod participants;
 mod search;
 #[cfg(test)]
 mod tests;
+mod troubles;
 mod unknown;
 mod workflows;
 
@@ -29,6 +33,8 @@ use crate::rows::{
     WorkflowKey, WorkflowRow,
 };
 use crate::sort::{Place, Sort};
+pub use actions::{ActionPlace, ActionsOf};
+pub use approvals::ApprovalPlace;
 use conditions::{Purpose, push_filter};
 pub use keys::{Keys, Personal};
 use search::Search;

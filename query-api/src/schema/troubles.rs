@@ -1,0 +1,238 @@
+//! The orders that are stuck or late, grouped by what they have in common.
+
+use std::collections::BTreeMap;
+
+use access::{Operation, Own, Reach};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use domain::error_class::ErrorClass;
+use domain::filter::{OrderFilter, StepFilter, TimeRange, WorkflowFilter};
+use domain::order;
+use serde_json::Value;
+use views::{Store, TroubleRow, ViewsError};
+
+use super::enums::{OperationKind, StepStatus, TroubleKind};
+use super::operations::OrderOperation;
+use super::order::Order;
+use crate::error::QueryError;
+use crate::permission::{is_readable, reach};
+
+/// The most orders of each kind that are looked at.
+const MAX_ORDERS: usize = 10_000;
+/// The most groups in the list.
+const MAX_GROUPS: usize = 100;
+/// The most orders that a group names.
+const MAX_SAMPLES: usize = 5;
+
+/// The groups of stuck and late orders.
+#[derive(SimpleObject)]
+pub struct TroubleList {
+    /// The largest first.
+    nodes: Vec<Trouble>,
+    /// Whether more than 10,000 orders are stuck, more than 10,000 are late, or there are more than
+    /// 100 groups. Then counts are too low, and groups are missing.
+    truncated: bool,
+}
+
+/// What the orders of a group have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Cause {
+    kind: TroubleKind,
+    workflow: String,
+    version: i32,
+    step: Option<String>,
+    participant: Option<String>,
+    status: Option<String>,
+    error: Option<String>,
+}
+
+/// Orders that are stuck, or late, for the same cause.
+#[derive(Debug)]
+pub struct Trouble {
+    cause: Cause,
+    /// The whole error of the first order.
+    example: Option<String>,
+    count: i64,
+    first_seen: DateTime<Utc>,
+    last_seen: DateTime<Utc>,
+    samples: Vec<String>,
+    now: DateTime<Utc>,
+}
+
+/// Reads the groups.
+pub async fn list(context: &Context<'_>) -> Result<TroubleList> {
+    let store = context.data::<Store>()?;
+    let own = match reach(context, Operation::ReadOrders) {
+        Reach::Everything => None,
+        Reach::Own(Own { placed_by: Some(own), .. }) => Some(own),
+        Reach::Own(_) | Reach::Nothing => return Ok(TroubleList { nodes: Vec::new(), truncated: false }),
+    };
+    let most = i64::try_from(MAX_ORDERS).unwrap_or(i64::MAX).saturating_add(1);
+    let stuck = store.stuck(own.as_deref(), most).await.map_err(QueryError::from)?;
+    let late = store.late(own.as_deref(), most).await.map_err(QueryError::from)?;
+    let mut truncated = stuck.len() > MAX_ORDERS || late.len() > MAX_ORDERS;
+    let now = Utc::now();
+    let mut groups: BTreeMap<Cause, Trouble> = BTreeMap::new();
+    for (kind, rows) in [(TroubleKind::Stuck, stuck), (TroubleKind::Late, late)] {
+        for row in rows.into_iter().take(MAX_ORDERS) {
+            let cause = Cause::of(kind, &row);
+            groups.entry(cause.clone()).or_insert_with(|| Trouble::beginning(cause, &row, now)).add(row);
+        }
+    }
+    let mut nodes: Vec<Trouble> = groups.into_values().collect();
+    nodes.sort_by_key(|group| (-group.count, -group.last_seen.timestamp_micros()));
+    truncated |= nodes.len() > MAX_GROUPS;
+    nodes.truncate(MAX_GROUPS);
+    Ok(TroubleList { nodes, truncated })
+}
+
+impl Cause {
+    fn of(kind: TroubleKind, row: &TroubleRow) -> Self {
+        Self {
+            kind,
+            workflow: row.workflow.clone(),
+            version: row.version,
+            step: row.step.clone(),
+            participant: row.participant.clone(),
+            status: row.status.clone(),
+            error: row.error.as_deref().map(|error| ErrorClass::of(error).as_str().to_owned()),
+        }
+    }
+}
+
+impl Trouble {
+    fn beginning(cause: Cause, row: &TroubleRow, now: DateTime<Utc>) -> Self {
+        let (example, samples) = (row.error.clone(), Vec::new());
+        Self { cause, example, count: 0, first_seen: row.since, last_seen: row.since, samples, now }
+    }
+
+    fn add(&mut self, row: TroubleRow) {
+        self.count += 1;
+        self.first_seen = self.first_seen.min(row.since);
+        self.last_seen = self.last_seen.max(row.since);
+        if self.samples.len() < MAX_SAMPLES {
+            self.samples.push(row.id);
+        }
+    }
+
+    fn selecting(&self) -> OrderFilter {
+        let Cause { kind, workflow, version, step, participant, status, error: _ } = &self.cause;
+        let status = status.as_deref().and_then(|status| StepStatus::read(status).ok()).map(StepStatus::to_domain);
+        let is_late = *kind == TroubleKind::Late;
+        let step = StepFilter {
+            name: step.clone(),
+            statuses: status.map(|status| vec![status]),
+            participants: participant.clone().map(|participant| vec![participant]),
+            due: TimeRange { from: None, to: is_late.then_some(self.now) },
+            ..StepFilter::default()
+        };
+        let open = [order::State::Running, order::State::Waiting, order::State::Compensating];
+        let class = self.example.as_deref().filter(|_| !is_late).map(ErrorClass::of);
+        OrderFilter {
+            states: Some(if is_late { open.to_vec() } else { vec![order::State::Stuck] }),
+            workflow: Some(WorkflowFilter { name: workflow.clone(), version: Some(*version) }),
+            step: (!step.is_open()).then_some(step),
+            stuck_reason: class.and_then(|class| class.common_part().map(str::to_owned)),
+            ..OrderFilter::default()
+        }
+    }
+
+    /// What an operator would do first, of what the rules allow.
+    const REPAIRS: [OperationKind; 4] =
+        [OperationKind::Retry, OperationKind::Answer, OperationKind::Skip, OperationKind::Cancel];
+}
+
+/// Orders that are stuck, or late, for the same cause.
+#[Object]
+impl Trouble {
+    async fn kind(&self) -> TroubleKind {
+        self.cause.kind
+    }
+
+    async fn workflow(&self) -> &str {
+        &self.cause.workflow
+    }
+
+    async fn version(&self) -> i32 {
+        self.cause.version
+    }
+
+    /// The step at which the orders are stuck, or that is due.
+    async fn step(&self) -> Option<ID> {
+        self.cause.step.as_deref().map(ID::from)
+    }
+
+    /// The participant of that step.
+    async fn participant(&self) -> Option<&str> {
+        self.cause.participant.as_deref()
+    }
+
+    /// The status of that step.
+    async fn step_status(&self) -> Option<Result<StepStatus>> {
+        Some(StepStatus::read(self.cause.status.as_deref()?).map_err(Into::into))
+    }
+
+    /// What the errors of the orders have in common: `#` stands for a number or an id, and `…` for
+    /// a quoted part. Null: no error is known.
+    async fn error(&self) -> Option<&str> {
+        self.cause.error.as_deref()
+    }
+
+    /// The whole error of one of the orders.
+    async fn example(&self) -> Option<&str> {
+        self.example.as_deref()
+    }
+
+    /// How many orders there are.
+    async fn count(&self) -> i64 {
+        self.count
+    }
+
+    /// Since when the first of them is stuck, or was due.
+    async fn first_seen(&self) -> DateTime<Utc> {
+        self.first_seen
+    }
+
+    /// Since when the last of them is stuck, or was due.
+    async fn last_seen(&self) -> DateTime<Utc> {
+        self.last_seen
+    }
+
+    /// Some of the orders, at most five.
+    async fn samples(&self) -> Vec<ID> {
+        self.samples.iter().map(ID::from).collect()
+    }
+
+    /// A filter for the orders of the group, for the argument `where` of `orders` and of a batch.
+    /// It has the longest part of the errors that has no number, no id and no quotes. Orders with
+    /// another error that has the same part match, too: look at them before you act.
+    #[expect(clippy::unused_async, reason = "the macro awaits it")]
+    async fn filter(&self) -> Result<Value> {
+        Ok(serde_json::to_value(self.selecting()).map_err(|_| QueryError::from(ViewsError::Internal))?)
+    }
+
+    /// What an operator can do: the first of retry, answer, skip and cancel that the rules of the
+    /// command endpoint allow on the first sample, as the log has it, and on the caller's rights.
+    /// Correct the cause first. Null: nothing is allowed, or the order has changed meanwhile.
+    #[graphql(complexity = "300 + child_complexity")]
+    async fn repair(&self, context: &Context<'_>) -> Option<Result<OrderOperation>> {
+        let found = async {
+            let Some(id) = self.samples.first() else { return Ok(None) };
+            let store = context.data::<Store>()?;
+            let row = store.order(id).await.map_err(QueryError::from)?.filter(|row| is_readable(context, row));
+            let Some(order) = Order::list(store, Vec::from_iter(row))?.pop() else { return Ok(None) };
+            let of_step = match &self.cause.step {
+                Some(step) => order.allowed(context, Some(ID::from(step))).await?.unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let whole = order.allowed(context, None).await?.unwrap_or_default();
+            let mut allowed: Vec<OrderOperation> =
+                of_step.into_iter().chain(whole).filter(|operation| operation.allowed).collect();
+            let first = Self::REPAIRS
+                .iter()
+                .find_map(|wanted| allowed.iter().position(|operation| operation.operation == *wanted));
+            Ok(first.map(|index| allowed.swap_remove(index)))
+        };
+        found.await.transpose()
+    }
+}
