@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Retry(cli::operate::RetryArgs),
     /// Skip a step, with an outcome to assume
     Skip(cli::operate::SkipArgs),
+    /// Answer a step, as the person that it waits for
+    Answer(cli::answer::AnswerArgs),
     /// Erase a customer's personal data, also in the log
     Forget(cli::forget::ForgetArgs),
     /// Remove the data of a data folder, also if it is stored elsewhere: the log, the database, and
@@ -99,6 +101,7 @@ impl Command {
             | Self::Resume(_)
             | Self::Retry(_)
             | Self::Skip(_)
+            | Self::Answer(_)
             | Self::Forget(_)
             | Self::Reset(_)
             | Self::Key(_)

@@ -87,6 +87,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Resume(args) => Ok(cli::operate::run(OperatorAction::Resume, args).await?),
         Command::Retry(args) => Ok(cli::operate::retry(args).await?),
         Command::Skip(args) => Ok(cli::operate::skip(args).await?),
+        Command::Answer(args) => Ok(cli::answer::run(args).await?),
         Command::Forget(args) => Ok(cli::forget::run(args).await?),
         Command::Reset(args) => Ok(maintenance::command::reset::run(args).await?),
         Command::Key(args) => Ok(maintenance::command::key::run(args).await?),

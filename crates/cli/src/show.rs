@@ -280,7 +280,7 @@ impl Step {
     }
 }
 
-fn state_tint(state: State) -> Tint {
+pub(crate) fn state_tint(state: State) -> Tint {
     match state {
         State::Completed => Tint::Good,
         State::Stuck => Tint::Bad,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -32,6 +32,7 @@ struct Shared {
     batched: Vec<Value>,
     answers: VecDeque<Value>,
     queries: Vec<Value>,
+    answered: Vec<(String, String, Value)>,
     orders: HashMap<String, Value>,
 }
 
@@ -87,6 +88,7 @@ impl Stub {
         let router = Router::new()
             .route("/orders", post(place))
             .route("/orders/batch", post(batch))
+            .route("/orders/{id}/steps/{step}/outcome", post(outcome))
             .route("/graphql", post(query))
             .with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -145,6 +147,11 @@ impl Stub {
         self.shared().placed.clone()
     }
 
+    /// The answers of steps, with their orders and steps.
+    pub fn answered(&self) -> Vec<(String, String, Value)> {
+        self.shared().answered.clone()
+    }
+
     pub fn queries(&self) -> Vec<Value> {
         self.shared().queries.clone()
     }
@@ -158,6 +165,16 @@ async fn place(State(shared): State<Arc<Mutex<Shared>>>, headers: HeaderMap, bod
     let id = order["orderId"].as_str().map_or_else(|| format!("minted-{}", shared.placed.len()), str::to_owned);
     let next = shared.replies.pop_front().or_else(|| shared.for_ever.clone());
     next.unwrap_or_else(|| Reply::accepted(&id))
+}
+
+async fn outcome(
+    State(shared): State<Arc<Mutex<Shared>>>,
+    Path((order, step)): Path<(String, String)>,
+    axum::Json(answer): axum::Json<Value>,
+) -> Reply {
+    let mut shared = shared.lock().unwrap();
+    shared.answered.push((order.clone(), step, answer));
+    shared.replies.pop_front().unwrap_or_else(|| Reply::accepted(&order))
 }
 
 async fn batch(State(shared): State<Arc<Mutex<Shared>>>, axum::Json(request): axum::Json<Value>) -> Response {

@@ -91,6 +91,15 @@ pub struct Receipt {
     pub order_id: String,
 }
 
+/// The server's answer to the answer of a step.
+#[derive(Debug)]
+pub enum Answered {
+    /// It is recorded: the receipt.
+    Recorded(Value),
+    /// It is refused.
+    Refused(Problem),
+}
+
 /// The server's answer to a request to forget a customer.
 #[derive(Debug)]
 pub enum Erasure {
@@ -171,11 +180,7 @@ impl Client {
 
     /// Requests that a customer is forgotten.
     pub async fn forget(&self, customer: &str, attribution: &Map<String, Value>) -> Result<Erasure, CommandError> {
-        let mut url = Url::parse(&self.base).map_err(|error| self.no_address(&error))?;
-        let mut path = url.path_segments_mut().map_err(|()| self.no_address(&"it has no path"))?;
-        path.pop_if_empty().extend(["customers", customer, "forget"]);
-        drop(path);
-        let url = url.to_string();
+        let url = self.url_of(&["customers", customer, "forget"])?;
         let answer = self
             .exchange(&url, || self.http.post(&url).json(attribution), |answer| retry::is_transient(answer.status))
             .await?;
@@ -184,6 +189,27 @@ impl Client {
             status if status.is_client_error() => Ok(Erasure::Refused(answer.problem())),
             _ => Err(answer.failure(url)),
         }
+    }
+
+    /// Answers a step. The same answer again changes nothing.
+    pub async fn answer(&self, order: &str, step: &str, body: &Map<String, Value>) -> Result<Answered, CommandError> {
+        let url = self.url_of(&["orders", order, "steps", step, "outcome"])?;
+        let request = || self.http.post(&url).json(body);
+        let answer = self.exchange(&url, request, |answer| retry::is_transient(answer.status)).await?;
+        match answer.status {
+            StatusCode::ACCEPTED => Ok(Answered::Recorded(answer.read(&url)?)),
+            status if status.is_client_error() => Ok(Answered::Refused(answer.problem())),
+            _ => Err(answer.failure(url)),
+        }
+    }
+
+    /// An address of the server, with these parts of a path, whatever is in them.
+    fn url_of(&self, parts: &[&str]) -> Result<String, CommandError> {
+        let mut url = Url::parse(&self.base).map_err(|error| self.no_address(&error))?;
+        let mut path = url.path_segments_mut().map_err(|()| self.no_address(&"it has no path"))?;
+        path.pop_if_empty().extend(parts);
+        drop(path);
+        Ok(url.to_string())
     }
 
     fn no_address(&self, reason: &dyn std::fmt::Display) -> CommandError {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -20,6 +21,41 @@ pub(super) struct ListArgs {
     json: bool,
 }
 
+/// Which part of a long list.
+#[derive(Debug, Args)]
+pub(super) struct PageArgs {
+    /// How many, at most 200
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub first: u16,
+    /// Those after this place, which the list before names
+    #[arg(long, value_name = "CURSOR")]
+    pub after: Option<String>,
+}
+
+/// A page of a long list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Connection<T> {
+    pub nodes: Vec<T>,
+    page_info: PageInfo,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+impl<T> Connection<T> {
+    /// How to list the next page, as a line; empty: this is the last page.
+    pub fn more(&self) -> String {
+        let PageInfo { has_next_page, end_cursor } = &self.page_info;
+        let next = end_cursor.as_ref().filter(|_| *has_next_page);
+        next.map(|cursor| format!("  and more: --after {cursor}\n")).unwrap_or_default()
+    }
+}
+
 impl ListArgs {
     #[cfg(test)]
     pub fn of(server: &str) -> Self {
@@ -32,7 +68,7 @@ impl ListArgs {
         field: &str,
         query: &str,
         variables: &Value,
-        render: impl FnOnce(T, Palette) -> String,
+        render: impl FnOnce(&T, Palette) -> String,
     ) -> Result<ExitCode, CommandError> {
         let client = self.server.client()?;
         let mut data: Value = client.query(query, variables).await?;
@@ -43,7 +79,7 @@ impl ListArgs {
                 url: format!("{}/graphql", client.base()),
                 reason: error.to_string(),
             })?;
-            output::print(&render(value, Palette::of_stdout()))?;
+            output::print(&render(&value, Palette::of_stdout()))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -55,7 +55,7 @@ pub(super) async fn print(args: WorkflowsArgs) -> Result<ExitCode, CommandError>
     args.list.print("workflows", QUERY, &Value::Null, render).await
 }
 
-fn render(workflows: Workflows, palette: Palette) -> String {
+fn render(workflows: &Workflows, palette: Palette) -> String {
     if workflows.nodes.is_empty() {
         return "No workflow is registered. `tenuto workflow check FILE` checks a file; the command handler registers the \
                 files of its folder of workflows\n"
@@ -68,13 +68,13 @@ fn render(workflows: Workflows, palette: Palette) -> String {
         ("OPEN", Side::Right),
         ("ENDED", Side::Right),
     ]);
-    for Workflow { name, versions } in workflows.nodes {
-        for (index, Version { number, registered_at, orders }) in versions.into_iter().enumerate() {
+    for Workflow { name, versions } in &workflows.nodes {
+        for (index, Version { number, registered_at, orders }) in versions.iter().enumerate() {
             let count = |of: fn(&Orders) -> i64| orders.as_ref().map_or_else(|| "?".to_owned(), |o| of(o).to_string());
             table.row([
                 (name.clone(), if index == 0 { Tint::Bold } else { Tint::Dim }),
                 (number.to_string(), Tint::Plain),
-                (moment::render(registered_at), Tint::Dim),
+                (moment::render(*registered_at), Tint::Dim),
                 (count(|orders| orders.open), Tint::Plain),
                 (count(|orders| orders.ended), Tint::Plain),
             ]);
@@ -100,14 +100,14 @@ mod tests {
 
     #[test]
     fn each_version_has_a_line_with_its_orders() {
-        let shown = render(serde_json::from_value(workflows(true)).unwrap(), Palette::NONE);
+        let shown = render(&serde_json::from_value(workflows(true)).unwrap(), Palette::NONE);
         let expected = "  WORKFLOW  VERSION  REGISTERED                   OPEN  ENDED
   fulfil          2  2026-01-02 03:04:05.000 UTC     3     12
   fulfil          1  2026-01-02 03:04:05.000 UTC     ?      ?
   and more, which are not listed: the list has 500 versions
 ";
         assert_eq!(shown, expected);
-        assert!(!render(serde_json::from_value(workflows(false)).unwrap(), Palette::NONE).contains("more"));
+        assert!(!render(&serde_json::from_value(workflows(false)).unwrap(), Palette::NONE).contains("more"));
     }
 
     #[tokio::test]

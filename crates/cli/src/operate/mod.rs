@@ -132,7 +132,7 @@ pub struct SkipArgs {
     data: Option<Value>,
 }
 
-fn json_value(text: &str) -> Result<Value, String> {
+pub(super) fn json_value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))
 }
 
