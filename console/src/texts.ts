@@ -259,6 +259,7 @@ export const texts = {
     gantt: {
       title: 'Time',
       open: 'under way',
+      last: (shown: number, all: number) => `The last ${shown} of ${all} attempts.`,
       idle: (time: string) => `Nothing happened for ${time}`,
       gaps: (times: string) => `Hatched: idle, shortened (${times})`,
     },
