@@ -1,6 +1,7 @@
 //! A timeline as one HTML file that verifies itself: it loads no other file, works offline, and can
 //! be printed. It holds the bundle, and a script that checks it in a browser.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use base64::Engine;
@@ -175,10 +176,26 @@ fn reason(entry: &Entry) -> String {
 const BUNDLE_STARTS: &str = "<script type=\"application/json\" id=\"bundle\">";
 const BUNDLE_ENDS: &str = "</script>";
 
-/// The bundle as an element that no browser runs. Its text cannot end the element: in JSON, `<`
-/// stands only in texts, where `\u003c` is the same.
+/// The bundle as an element that no browser runs. Its text cannot end the element, or act on the
+/// terminal or editor that shows the file: in JSON, such characters stand only in texts, where
+/// their escapes are the same.
 fn embedded(bundle: &str) -> String {
-    format!("{BUNDLE_STARTS}{}{BUNDLE_ENDS}", bundle.replace('<', "\\u003c"))
+    let mut text = String::with_capacity(bundle.len());
+    for c in bundle.chars() {
+        if acts(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    format!("{BUNDLE_STARTS}{text}{BUNDLE_ENDS}")
+}
+
+/// Whether a character of a bundle would end its element, control a terminal, or turn the direction
+/// of a line.
+fn acts(c: char) -> bool {
+    // Spaces of JSON stand between texts too, and other controls below 0x20 are escaped already.
+    c == '<' || matches!(c, '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The bundle in a page; `None`: the file is not such a page.
@@ -227,9 +244,11 @@ mod tests {
 
     #[test]
     fn the_bundle_in_a_page_is_the_bundle_that_was_exported() {
-        let bundle = serde_json::json!({ "note": "</script><script>alert(1)</script>" }).to_string();
+        let note = "</script><script>alert(1)</script>\u{9b}31m\u{7f}\u{202e}\u{2066}\u{1f680}\n";
+        let bundle = serde_json::json!({ "note": note }).to_string();
         let page = page(&OrderId::new("A").unwrap(), &[], &[], &bundle);
         let read = bundle_in(page.as_bytes()).unwrap();
+        assert!(!std::str::from_utf8(read).unwrap().contains(['<', '\u{9b}', '\u{7f}', '\u{202e}', '\u{2066}']));
         let values = [read, bundle.as_bytes()].map(|text| serde_json::from_slice::<serde_json::Value>(text).unwrap());
         assert_eq!(values[0], values[1]);
         assert_eq!(bundle_in(bundle.as_bytes()), None, "it is a bundle itself");
