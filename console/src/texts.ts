@@ -324,7 +324,7 @@ export const texts = {
       now: 'Now:',
     },
   },
-  stuck: { title: 'Stuck' },
+  stuck: { title: 'Stuck and late' },
   approvals: { title: 'Approvals' },
   workflows: { title: 'Workflows' },
   workflow: { title: 'Workflow' },

@@ -186,7 +186,7 @@ test("the keyboard goes to pages, to orders and through rows", async () => {
   await done(page);
 });
 
-const PAGES = ["/", "/ui/orders", "/ui/orders?state=STUCK", "/ui/orders/hostile?step=charge", "/ui/orders/no-such-order", "/ui/no/such/page", "/ui/stuck", "/ui/workflows", "/ui/workflows/no-such-workflow", "/ui/participants", "/ui/audit"];
+const PAGES = ["/", "/ui/orders", "/ui/orders?state=STUCK", "/ui/orders/hostile?step=charge", "/ui/orders/no-such-order", "/ui/no/such/page", "/ui/stuck", "/ui/approvals", "/ui/workflows", "/ui/workflows/no-such-workflow", "/ui/participants", "/ui/audit"];
 const HOSTILE = `<img src=x onerror="alert(1)"><script>alert(2)</script> \u05d0\u05d1 ${"x".repeat(10_000)} \u{1f469}\u200d\u{1f680}`;
 
 test("texts of others are only ever texts, on every page", async () => {

@@ -1,4 +1,4 @@
-// Stuck orders, workflows, participants and audit, in a browser, against the real binary.
+// Stuck orders, approvals, workflows, participants and audit, in a browser, against the real binary.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -6,6 +6,12 @@ import { after, before, test } from "node:test";
 import { NARROW, WIDE, done, launch, pageOf, picture, violations } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
+const APPROVED = `workflow: approved
+version: 1
+participants: {}
+steps:
+  approve: { await: approval, timeout: 2d, outcomes: [approved, rejected], compensate-on: [rejected], sets-status: Approved }
+`;
 const STUCK = 200;
 
 const server = new Server();
@@ -57,6 +63,7 @@ test("an operator finds why orders are stuck and mends a group of 200, by keyboa
   await press("r");
   const dialog = page.getByRole("dialog", { name: `Retry ${STUCK} orders` });
   await dialog.getByText(`${STUCK} orders will get this instruction`).waitFor();
+  await dialog.getByText("All of the first 5 would accept it now.").waitFor();
   await page.keyboard.type("the ledger is open again");
   actions += 1;
   await press("Enter");
@@ -64,7 +71,7 @@ test("an operator finds why orders are stuck and mends a group of 200, by keyboa
   await dialog.getByText("Every order was reported.").waitFor();
   assert.equal(await dialog.getByRole("listitem").count(), STUCK, "a line for each order");
   await press("Escape");
-  await page.getByText("No order is stuck").waitFor();
+  await page.getByText("No order is stuck or late").waitFor();
   assert.ok(actions <= 10, `${actions} actions`);
   await server.until("the orders are undone", async () => (await server.state("stuck-0")) === "CANCELED");
   const { order } = await server.query('{ order(id: "stuck-0") { timeline { nodes { reason } } } }');
@@ -92,6 +99,28 @@ test("an operator skips one order of a group, and the line of a refused one says
   await page.getByRole("checkbox", { name: "Select order some-1" }).waitFor({ state: "detached" });
   await page.getByText("For all 2").waitFor();
   await page.getByRole("button", { name: /^Cancel…/ }).waitFor();
+  await done(page);
+});
+
+test("a person decides on a step that waits for one, with a reason", async () => {
+  await server.post("/workflows", APPROVED, "application/yaml");
+  await server.place({ orderId: "large", workflow: "approved" }, "WAITING");
+  const page = await open();
+  await page.goto("/ui/approvals");
+  await page.getByRole("heading", { name: "approval" }).waitFor();
+  await page.getByText("The step fails, and the order is undone").waitFor();
+  await page.getByRole("button", { name: "Decide on large" }).click();
+  const dialog = page.getByRole("dialog", { name: "approval, order large" });
+  await dialog.getByRole("radio", { name: "approved" }).check();
+  assert.ok(await dialog.getByRole("button", { name: "Decide: approved" }).isDisabled(), "a reason must be given");
+  await dialog.getByLabel("Reason").fill("a known customer");
+  await dialog.getByLabel("Your name").fill("bob");
+  await dialog.getByRole("button", { name: "Decide: approved" }).click();
+  await page.getByText("approved is recorded for order large").waitFor();
+  await page.getByText("Nothing waits for a person").waitFor();
+  assert.equal(await server.state("large"), "COMPLETED");
+  const { order } = await server.query('{ order(id: "large") { timeline { nodes { actor reason } } } }');
+  assert.ok(order.timeline.nodes.some(({ actor, reason }) => actor === "bob" && reason === "a known customer"));
   await done(page);
 });
 
@@ -161,8 +190,10 @@ test("an auditor verifies an order and everything, and exports a page that verif
 
 test("the pages have no violation of WCAG 2.2 AA, in both themes and sizes, and do not scroll sideways", async () => {
   await makeStuck("axe", 2);
+  await server.place({ orderId: "axe-large", workflow: "approved" }, "WAITING");
   const pages = [
     ["stuck", "/ui/stuck", "What to do"],
+    ["approvals", "/ui/approvals", "axe-large"],
     ["workflows", "/ui/workflows", "order-fulfilment"],
     ["workflow", "/ui/workflows/order-fulfilment", "notify-shipped"],
     ["workflow-text", "/ui/workflows/order-fulfilment?view=text", "How an order is fulfilled"],

@@ -1,6 +1,7 @@
 /** The pages, one a line: where each is, what it is called, and what it needs to be offered. */
 import type { Component } from 'svelte';
 import { texts } from '../texts';
+import Approvals from '../pages/approvals/Page.svelte';
 import Audit from '../pages/audit/Page.svelte';
 import Order from '../pages/order/Page.svelte';
 import Orders from '../pages/orders/Page.svelte';
@@ -26,9 +27,10 @@ export const pages: Page[] = [
   { path: '/ui/orders', title: texts.orders.title, component: Orders, key: 'o', operation: 'readOrders' },
   { path: '/ui/orders/{id}', title: texts.order.title, component: Order },
   { path: '/ui/stuck', title: texts.stuck.title, component: Stuck, key: 's', operation: 'readOrders' },
+  { path: '/ui/approvals', title: texts.approvals.title, component: Approvals, key: 'a', operation: 'readOrders' },
   { path: '/ui/workflows', title: texts.workflows.title, component: Workflows, key: 'w', operation: 'readWorkflows' },
   { path: '/ui/workflows/{name}', title: texts.workflow.title, component: Workflow },
-  { path: '/ui/participants', title: texts.participants.title, component: Participants, key: 'p', operation: 'readCircuits' },
+  { path: '/ui/participants', title: texts.participants.title, component: Participants, key: 'p', operation: 'countOrders' },
   { path: '/ui/audit', title: texts.audit.title, component: Audit, key: 'u', operation: 'audit' },
 ];
 

@@ -1,4 +1,13 @@
 import { get, post, send } from '../../query/http';
+import { graphql, type ResultOf } from '../../query/graphql';
+
+export const participantsQuery = graphql(`
+  query Participants {
+    participants { truncated nodes { name workflows waiting overdue stuck waitingSince byStatus { status count } } }
+  }
+`);
+
+export type Waiting = ResultOf<typeof participantsQuery>['participants']['nodes'][number];
 
 /** The circuit of one action. */
 export interface ActionCircuit {

@@ -1,5 +1,7 @@
 /** Stuck orders, grouped by their cause: workflow, step, participant and class of the error. */
 
+import type { Json } from '../../query/json';
+
 export interface StuckOrder {
   id: string;
   status: string;
@@ -10,7 +12,7 @@ export interface StuckOrder {
 }
 
 /** What happened, which decides what to propose. */
-export type Kind = 'undo' | 'held' | 'unsent' | 'key' | 'other';
+export type Kind = 'undo' | 'held' | 'unsent' | 'key' | 'other' | 'late';
 
 /** What an operator does to mend it. */
 export type Repair = 'retry' | 'skip' | 'cancel';
@@ -31,8 +33,12 @@ export interface Group {
   /** The earliest, and the latest. */
   firstSeen: string;
   lastSeen: string;
-  /** The latest first. */
+  /** How many orders there are. */
+  count: number;
+  /** Those that are loaded, the latest first. */
   orders: StuckOrder[];
+  /** The filter that selects them, if the server made the group. */
+  where?: { [key: string]: Json };
 }
 
 /** The groups, the largest first. */
@@ -45,15 +51,16 @@ export function groupsOf(orders: readonly StuckOrder[]): Group[] {
     const group = groups.get(key);
     if (group) {
       group.orders.push(order);
+      group.count += 1;
       if (order.updatedAt < group.firstSeen) group.firstSeen = order.updatedAt;
       if (order.updatedAt > group.lastSeen) group.lastSeen = order.updatedAt;
     } else {
       const at = order.updatedAt;
-      groups.set(key, { ...cause, key, workflow: order.workflow, sample: order.stuckReason ?? '', firstSeen: at, lastSeen: at, orders: [order] });
+      groups.set(key, { ...cause, key, workflow: order.workflow, sample: order.stuckReason ?? '', firstSeen: at, lastSeen: at, count: 1, orders: [order] });
     }
   }
   for (const group of groups.values()) group.orders.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));
-  return [...groups.values()].sort((a, b) => b.orders.length - a.orders.length || (a.lastSeen < b.lastSeen ? 1 : -1));
+  return [...groups.values()].sort((a, b) => b.count - a.count || (a.lastSeen < b.lastSeen ? 1 : -1));
 }
 
 function causeOf(order: StuckOrder): Pick<Group, 'step' | 'participant' | 'action' | 'kind' | 'error'> {
@@ -93,7 +100,7 @@ function escaped(text: string): string {
 }
 
 /** A short name of a text, for links (FNV-1a). */
-function hash(text: string): string {
+export function hash(text: string): string {
   let value = 0xcbf29ce484222325n;
   for (const unit of new TextEncoder().encode(text)) value = BigInt.asUintN(64, (value ^ BigInt(unit)) * 0x100000001b3n);
   return value.toString(36);
