@@ -194,10 +194,7 @@ async fn place(http: &reqwest::Client, url: &str, number: u64) {
 
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn mebibytes(process: &Process) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
-    kibibytes as f64 / 1024.0
+    process.resident_bytes() as f64 / 1024.0 / 1024.0
 }
 
 /// The processor time that it has used, at the kernel's usual hundred ticks a second.

@@ -4,8 +4,14 @@
 use serde_json::{Value, json};
 
 use crate::parts::Parts;
-use crate::process::until;
+use crate::process::{LIMIT, from_environment, until};
+use crate::slow::{Held, Manner};
 use crate::world::{World, order};
+
+/// The memory of a connection whose client does nothing, in bytes; and what a process takes for two
+/// orders.
+const MAX_HELD_BYTES: u64 = 24 * 1024;
+const MAX_OWN_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A world with the tests' workflows.
 async fn world() -> World {
@@ -147,4 +153,33 @@ async fn metrics_report_circuits_held_steps_and_results_that_failed() {
     counted["attributes"] = json!({ "number": "seven" });
     world.place(&counted).await;
     until("the result has failed", async || metrics().await.contains("tenuto_failed_results_total 1")).await;
+}
+
+/// `TENUTO_SLOW_CLIENTS` sets the number of each kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_send_nothing_or_hardly_anything_hold_little_and_not_for_long_while_others_are_served() {
+    let clients = from_environment("TENUTO_SLOW_CLIENTS", 400);
+    let world = world().await;
+    world.place(&order("S0", "order-recorded", "11", 1)).await;
+    world.comes_to("S0", "Recorded", "COMPLETED").await;
+    let before = world.process.resident_bytes();
+    let address = world.base.trim_start_matches("http://").parse().unwrap();
+    let (mut slow, mut idle) = (Held::default(), Held::default());
+    for _ in 0..clients {
+        idle.open(address, Manner::Idle, None).await;
+        slow.open(address, Manner::SlowHead, None).await;
+        slow.open(address, Manner::SlowBody, None).await;
+    }
+    // A connection that was opened after the others is served after they were accepted.
+    let answer = reqwest::get(format!("{}/livez", world.base)).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    world.place(&order("S1", "order-recorded", "11", 1)).await;
+    world.comes_to("S1", "Recorded", "COMPLETED").await;
+    let more = world.process.resident_bytes().saturating_sub(before);
+    println!("{} connections hold {} KiB more", 3 * clients, more / 1024);
+    assert!(more < 3 * clients * MAX_HELD_BYTES + MAX_OWN_BYTES, "{more} bytes");
+    assert_eq!((slow.still_open() + idle.still_open()) as u64, 3 * clients, "while there is room, none is closed");
+    tokio::time::timeout(LIMIT, slow.all_closed()).await.expect("a slow client is not given up");
+    // The limit for these is two minutes: the tests of the listener have a shorter one.
+    assert_eq!(idle.still_open() as u64, clients);
 }

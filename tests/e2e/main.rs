@@ -41,6 +41,7 @@ mod secrets;
 mod secured;
 mod settings;
 mod shown;
+mod slow;
 #[path = "../../query-api/tests/it/socket.rs"]
 mod socket;
 mod starting;

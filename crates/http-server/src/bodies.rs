@@ -13,6 +13,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connections::lock;
 use super::limits::Limits;
 
+/// The least that a piece of a body takes in memory, in bytes.
+const PIECE: usize = 64;
+
 /// Why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Cut {
@@ -103,7 +106,7 @@ impl Clock {
 
 impl<B> Bounded<B> {
     fn hold(&self, bytes: usize) -> Result<(), Cut> {
-        let bytes = u32::try_from(bytes).map_err(|_| Cut::NoRoom)?;
+        let bytes = u32::try_from(bytes.max(PIECE)).map_err(|_| Cut::NoRoom)?;
         let more = self.bodies.memory.clone().try_acquire_many_owned(bytes).map_err(|_| Cut::NoRoom)?;
         let mut state = lock(&self.state);
         match &mut state.held {
@@ -136,7 +139,9 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Body for Bounde
                 let is_late = clock.whole_by <= Instant::now();
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 let held = if is_late { Err(Cut::Late) } else { this.hold(bytes) };
-                Poll::Ready(Some(held.map(|()| frame).map_err(|cut| this.end(cut))))
+                // A piece shares the buffer that it was read into, and so would hold all of it.
+                let own = |frame: Frame<Bytes>| frame.map_data(|data| Bytes::copy_from_slice(&data));
+                Poll::Ready(Some(held.map(|()| own(frame)).map_err(|cut| this.end(cut))))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => Poll::Ready(None),
@@ -150,5 +155,42 @@ impl<B: Body<Data = Bytes, Error: Into<axum::BoxError>> + Unpin> Body for Bounde
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::{self, Body as AxumBody};
+    use futures::{StreamExt, stream};
+
+    use super::*;
+
+    /// A body that arrives byte by byte, all of them in one buffer.
+    fn trickling(buffer: &Bytes, pieces: usize) -> AxumBody {
+        let pieces: Vec<_> = (0..pieces).map(|at| Ok::<_, Infallible>(buffer.slice(at..=at))).collect();
+        AxumBody::from_stream(stream::iter(pieces))
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_body_does_not_hold_the_buffers_that_it_was_read_into() {
+        let buffer = Bytes::from(vec![b'x'; 8 * 1024]);
+        let share = Bodies::new(Arc::default()).begin();
+        let read = AxumBody::new(share.bounded(trickling(&buffer, 100))).into_data_stream();
+        let kept: Vec<Bytes> = read.map(Result::unwrap).collect().await;
+        assert_eq!((kept.len(), kept.concat().len()), (100, 100));
+        assert!(buffer.is_unique(), "a piece shares the buffer");
+    }
+
+    #[tokio::test]
+    async fn a_piece_counts_as_what_it_takes_however_small_it_is() {
+        let limits = Arc::new(Limits { bodies_bytes: 10 * PIECE, ..Limits::default() });
+        let buffer = Bytes::from(vec![b'x'; 8 * 1024]);
+        for (pieces, is_held) in [(10, true), (11, false)] {
+            let share = Bodies::new(limits.clone()).begin();
+            let read = body::to_bytes(AxumBody::new(share.bounded(trickling(&buffer, pieces))), 1024).await;
+            assert_eq!((read.is_ok(), share.cut()), (is_held, (!is_held).then_some(Cut::NoRoom)), "{pieces}");
+        }
     }
 }

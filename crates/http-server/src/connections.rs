@@ -2,6 +2,7 @@
 //! room.
 
 use std::collections::{BTreeSet, HashMap};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -272,6 +273,8 @@ pub(super) struct Io<S> {
     stream: S,
     entry: Arc<Entry>,
     limits: Arc<Limits>,
+    /// What was read of the first head, until the library has read it.
+    first: Vec<u8>,
     late: Pin<Box<Sleep>>,
     taking: Option<Pin<Box<Sleep>>>,
 }
@@ -279,7 +282,7 @@ pub(super) struct Io<S> {
 impl<S> Io<S> {
     pub(super) fn new(stream: S, entry: Arc<Entry>, limits: Arc<Limits>) -> Self {
         let late = Box::pin(sleep(limits.idle));
-        Self { stream, entry, limits, late, taking: None }
+        Self { stream, entry, limits, first: Vec::new(), late, taking: None }
     }
 
     /// Ready if the client is late with its next request. Otherwise it wakes the task to check
@@ -312,12 +315,52 @@ impl<S> Io<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Io<S> {
+    /// Waits for the first head. Returns whether it came in time, as a whole or as far as it can be
+    /// refused. The library holds two buffers of 8 KiB for each connection that it serves: a client
+    /// that sends nothing, or hardly anything, does not get them.
+    pub(super) async fn begins(&mut self) -> bool {
+        let mut head = Vec::new();
+        while head.is_empty() || (head.len() < self.limits.head_bytes && is_begun(&head)) {
+            if !self.read_some(&mut head).await {
+                return false;
+            }
+        }
+        self.first = head;
+        true
+    }
+
+    /// Reads what is there, or comes next. `false`: nothing comes.
+    async fn read_some(&mut self, into: &mut Vec<u8>) -> bool {
+        poll_fn(|context| {
+            let mut bytes = [0; 1024];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(&mut *self).poll_read(context, &mut buffer));
+            into.extend_from_slice(buffer.filled());
+            Poll::Ready(read.is_ok() && !buffer.filled().is_empty())
+        })
+        .await
+    }
+}
+
+/// Whether more of a head has to come.
+fn is_begun(head: &[u8]) -> bool {
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    matches!(httparse::Request::new(&mut headers).parse(head), Ok(httparse::Status::Partial))
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Io<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let (read, rest) = self.first.split_at(buffer.remaining().min(self.first.len()));
+            buffer.put_slice(read);
+            self.first = rest.to_vec();
+            return Poll::Ready(Ok(()));
+        }
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Ready(read) => {
                 self.entry.bytes_came();

@@ -35,7 +35,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tls::{FileFault, ListenerTls};
+use tls::{FileFault, ListenerTls, Secured};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -244,16 +244,41 @@ impl Guarded {
         // If this fails, the connection is only slower.
         let _ = stream.set_nodelay(true).is_ok();
         let peer = stream.peer_addr().ok();
-        let Some(tls) = tls else { return self.converse(stream, entry, (peer, None)).await };
-        if let Some(secured) = handshake::secured(&tls, stream, &self.limits, &entry, &self.stop).await {
-            self.converse(secured.stream, entry, (peer, secured.certificate)).await;
+        match tls {
+            None => self.converse(stream, entry, (peer, None)).await,
+            // Without TLS, a task has no room for it.
+            Some(tls) => Box::pin(self.begin_with_tls(tls, stream, entry, peer)).await,
+        }
+    }
+
+    async fn begin_with_tls(self, tls: ListenerTls, stream: TcpStream, entry: Arc<Entry>, peer: Option<SocketAddr>) {
+        let secured = handshake::secured(&tls, stream, &self.limits, &entry, &self.stop).await;
+        if let Some(Secured { stream, certificate }) = secured {
+            self.converse(stream, entry, (peer, certificate)).await;
+        }
+    }
+
+    /// Answers the requests of a connection, once the first one begins.
+    async fn converse<S>(self, stream: S, entry: Arc<Entry>, client: (Option<SocketAddr>, Option<ClientCertificate>))
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut io = Io::new(stream, entry.clone(), self.limits.clone());
+        let begins = tokio::select! {
+            begins = io.begins() => begins,
+            () = entry.cut() => return,
+            () = self.stop.cancelled() => return,
+        };
+        // What it needs from now on is not part of the task: most idle connections never get here.
+        if begins {
+            Box::pin(self.answer_all(io, entry, client)).await;
         }
     }
 
     /// Answers the requests of a connection, of a client with this address and this certificate.
-    async fn converse<S>(
+    async fn answer_all<S>(
         self,
-        stream: S,
+        io: Io<S>,
         entry: Arc<Entry>,
         (peer, certificate): (Option<SocketAddr>, Option<ClientCertificate>),
     ) where
@@ -264,12 +289,12 @@ impl Guarded {
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(certificate.clone());
             }
-            self.clone().answer(request, of.clone(), peer)
+            // The library keeps room for an answer in every connection: so it is only a pointer.
+            Box::pin(self.clone().answer(request, of.clone(), peer))
         });
         let mut protocol = http1::Builder::new();
         protocol.max_header_size(limits.head_bytes).max_buf_size(READ_AHEAD);
-        let io = TokioIo::new(Io::new(stream, entry.clone(), limits));
-        let connection = protocol.serve_connection(io, service).with_upgrades();
+        let connection = protocol.serve_connection(TokioIo::new(io), service).with_upgrades();
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

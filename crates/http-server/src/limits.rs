@@ -62,6 +62,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_page_of_limits_has_these() {
+        let page = include_str!("../../../docs/platform/limits.md");
+        let Limits { handshake, head, idle, body_pause, body, take, .. } = Limits::default();
+        for (part, limit) in [
+            ("handshake of TLS", handshake),
+            ("head", head),
+            ("pause within a body", body_pause),
+            ("whole body", body),
+            ("no request", idle),
+            ("an answer that the client does not take", take),
+        ] {
+            let row = format!("| {part} | {} s |", limit.as_secs());
+            assert!(page.lines().any(|line| line == row), "{row}");
+        }
+    }
+
+    #[test]
     fn connections_leave_half_of_the_files_to_log_database_and_participants() {
         assert_eq!(connections_for(Some(1_024)), 512);
         assert_eq!(connections_for(Some(1 << 30)), MAX_CONNECTIONS);
