@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use reqwest::Client;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -45,10 +46,10 @@ impl Ledger {
     }
 
     /// Compares the services' records and databases with what the orders and their ends require.
-    pub async fn adds_up(&self, ends: &Ends, participants: &str, database: &str) {
+    pub async fn adds_up(&self, http: &Client, ends: &Ends, participants: &str, database: &str) {
         assert_eq!(ends.len(), self.orders.len());
         let get = async |path: &str| {
-            let response = reqwest::get(format!("{participants}{path}")).await.unwrap();
+            let response = http.get(format!("{participants}{path}")).send().await.unwrap();
             response.error_for_status().unwrap().json::<Value>().await.unwrap()
         };
         let (shipped, backordered, canceled) =
@@ -129,15 +130,14 @@ async fn mails(database: &str) -> BTreeMap<String, i64> {
 }
 
 /// Status and state of every order, by GraphQL.
-pub async fn ends(queries: &str) -> Ends {
-    let http = reqwest::Client::new();
+pub async fn ends(http: &Client, queries: &str) -> Ends {
     let mut ends = Ends::new();
     let mut after = Value::Null;
     loop {
         let query = "query($after: String) { orders(first: 200, after: $after) { \
                      edges { node { id status state } } pageInfo { hasNextPage endCursor } } }";
         let body = json!({ "query": query, "variables": { "after": after } });
-        let page = answered(&http, queries, &body).await;
+        let page = answered(http, queries, &body).await;
         let orders = &page["data"]["orders"];
         for edge in orders["edges"].as_array().unwrap_or_else(|| panic!("{page}")) {
             let text = |name: &str| edge["node"][name].as_str().unwrap().to_owned();
@@ -152,7 +152,7 @@ pub async fn ends(queries: &str) -> Ends {
 
 /// The answer to a query, once the views can be read. On a busy machine they may be unavailable for
 /// a while.
-async fn answered(http: &reqwest::Client, queries: &str, body: &Value) -> Value {
+async fn answered(http: &Client, queries: &str, body: &Value) -> Value {
     let begun = Instant::now();
     loop {
         let response = http.post(format!("{queries}/graphql")).json(body).send().await.unwrap();
@@ -172,7 +172,7 @@ pub fn at_rest(end: &(String, String)) -> bool {
 }
 
 /// Sets the stock of the shipping service.
-pub async fn set_stock(participants: &str, stock: &Value) {
-    let request = reqwest::Client::new().post(format!("{participants}/shipping/stock")).json(stock);
+pub async fn set_stock(http: &Client, participants: &str, stock: &Value) {
+    let request = http.post(format!("{participants}/shipping/stock")).json(stock);
     request.send().await.unwrap().error_for_status().unwrap();
 }

@@ -23,7 +23,7 @@ async fn a_subscriber_to_orders_sees_each_one_end_even_if_the_connection_breaks(
         world.place(&order(&format!("live-{number}"), workflow, "11", 1)).await;
     });
     let (seen, ()) = tokio::join!(follow(&url), placing);
-    let at_the_end = ends(&world.base).await;
+    let at_the_end = ends(&world.http, &world.base).await;
     let seen: BTreeMap<String, (String, String)> = seen.into_iter().collect();
     assert_eq!(seen, at_the_end);
 }

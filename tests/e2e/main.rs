@@ -39,6 +39,7 @@ mod reset;
 mod restarts;
 mod secrets;
 mod secured;
+mod security;
 mod settings;
 mod shown;
 mod slow;

@@ -39,7 +39,7 @@ async fn ids(world: &World, query: &'static str) -> BTreeSet<String> {
 async fn without_back_orders_exactly_the_back_ordered_orders_of_northwind_differ_and_all_replay_alike() {
     let northwind = northwind();
     let world = World::new().await;
-    crate::ledger::set_stock(&format!("{}/participants", world.base), &northwind.stock).await;
+    crate::ledger::set_stock(&world.http, &format!("{}/participants", world.base), &northwind.stock).await;
     let place = binary().args(["place", "--server", &world.base, "--file"]).arg(file("orders.jsonl")).output().unwrap();
     assert_eq!(place.status.code(), Some(0), "{}", String::from_utf8_lossy(&place.stderr));
     let run = "SELECT id FROM orders WHERE workflow = 'order-fulfilment'";

@@ -1,51 +1,12 @@
 //! Each role in a separate process, with TLS on every way between them.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use postgres_cluster::testing::{OwnCluster, TlsFiles, loopback_address};
-use reqwest::{Certificate, Client, Identity};
+use reqwest::Client;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tls::testing::{Authority, Files};
 
 use crate::process::{Process, until};
+use crate::security::{Certificates, text};
 use crate::world::order;
-
-/// One authority, and the files that it has issued.
-struct Certificates {
-    authority: Authority,
-    folder: TempDir,
-    root: PathBuf,
-    listener: Files,
-    client: Files,
-}
-
-impl Certificates {
-    fn new() -> Self {
-        let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
-        let root = authority.file(folder.path());
-        let listener = authority.issue("listener", &["127.0.0.1", "localhost"]).files(folder.path(), "listener");
-        let client = authority.issue("tenuto", &[]).files(folder.path(), "client");
-        Self { authority, folder, root, listener, client }
-    }
-
-    /// A client of HTTP that trusts only this authority, and shows a certificate.
-    fn client(&self, root: &Path) -> Client {
-        let identity = [&self.client.certificate, &self.client.key].map(|file| std::fs::read(file).unwrap()).concat();
-        Client::builder()
-            .tls_built_in_root_certs(false)
-            .add_root_certificate(Certificate::from_pem(&std::fs::read(root).unwrap()).unwrap())
-            .identity(Identity::from_pem(&identity).unwrap())
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap()
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// A role with the listener's certificate. It trusts only the authority of the test.
 fn role(certificates: &Certificates, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
@@ -56,24 +17,6 @@ fn role(certificates: &Certificates, arguments: &[&str], environment: &[(&str, &
         ("SSL_CERT_FILE", text(&certificates.root)),
     ];
     Process::start(&[arguments, &["--listen", "127.0.0.1:0"]].concat(), &[&own[..], environment].concat())
-}
-
-/// Starts a server that has a certificate for this address, and asks for none.
-async fn postgres(certificates: &Certificates) -> (OwnCluster, String) {
-    let address = loopback_address();
-    let issued = certificates.authority.issue("postgres", &[&address.to_string()]);
-    let client_ca = certificates.authority.certificate().to_owned();
-    let files = TlsFiles { certificate: issued.certificate, key: issued.key, client_ca };
-    let access = "local all all trust\nhostssl all all all trust clientcert=verify-full\n";
-    let server = OwnCluster::on_the_network(&[address], Some(&files), access).await.unwrap();
-    let Files { certificate, key } = &certificates.client;
-    let url = format!(
-        "postgres://tenuto@{address}/test?sslmode=verify-full&sslrootcert={}&sslcert={}&sslkey={}",
-        text(&certificates.root),
-        text(certificate),
-        text(key),
-    );
-    (server, url)
 }
 
 async fn posted(client: &Client, url: &str, body: &Value) -> u16 {
@@ -88,7 +31,7 @@ async fn queried(client: &Client, url: &str, query: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_comes_to_its_end_with_tls_on_every_way() {
     let certificates = Certificates::new();
-    let (_postgres, postgres) = postgres(&certificates).await;
+    let (_postgres, postgres) = certificates.postgres().await;
     let data = certificates.folder.path().join("log");
     let password = certificates.folder.path().join("password");
     std::fs::write(&password, "s3cret\n").unwrap();

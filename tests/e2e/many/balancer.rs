@@ -60,10 +60,9 @@ struct Upstream {
 }
 
 impl Balancer {
-    pub async fn start(upstreams: Vec<String>) -> Self {
+    pub async fn start(client: reqwest::Client, upstreams: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let client = reqwest::Client::builder().tcp_nodelay(true).build().unwrap();
         let upstreams =
             upstreams.into_iter().map(|url| Upstream { url, ready: AtomicBool::new(true) }).collect::<Vec<_>>();
         let inner = Arc::new(Inner { client, upstreams, turn: AtomicUsize::new(0), tally: Mutex::default() });

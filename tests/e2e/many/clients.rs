@@ -69,8 +69,7 @@ struct Client {
 }
 
 /// Places the orders one after another, and waits until every client has finished.
-pub async fn place(base: &str, orders: &[Value], crowd: Crowd) -> Placed {
-    let http = reqwest::Client::builder().tcp_nodelay(true).build().unwrap();
+pub async fn place(http: &reqwest::Client, base: &str, orders: &[Value], crowd: Crowd) -> Placed {
     let mut dice = StdRng::seed_from_u64(crowd.seed);
     let mut beat = tokio::time::interval(Duration::from_secs(1) / crowd.per_second);
     let mut clients = JoinSet::new();

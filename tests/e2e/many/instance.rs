@@ -20,6 +20,10 @@ pub struct Instance {
     /// The text in front of its address when it announces that it is up.
     announces: &'static str,
     address: Option<Address>,
+    /// What probes it.
+    http: reqwest::Client,
+    /// How it is reached: `http` or `https`.
+    scheme: &'static str,
     process: Mutex<Option<Process>>,
 }
 
@@ -32,6 +36,8 @@ impl Instance {
             environment: Vec::new(),
             announces,
             address: None,
+            http: reqwest::Client::new(),
+            scheme: "http",
             process: Mutex::default(),
         }
     }
@@ -49,8 +55,14 @@ impl Instance {
         self
     }
 
+    /// Makes it be reached with TLS, by this client.
+    pub fn over_tls(mut self, http: &reqwest::Client) -> Self {
+        (self.http, self.scheme) = (http.clone(), "https");
+        self
+    }
+
     pub fn url(&self) -> String {
-        self.address.as_ref().unwrap().url()
+        format!("{}://{}", self.scheme, self.address.as_ref().unwrap().as_str())
     }
 
     /// Starts it, and returns the rest of its announcement. If it ends by itself because something
@@ -93,7 +105,7 @@ impl Instance {
 
     /// Whether `/readyz` reports it as ready.
     pub async fn is_ready(&self) -> bool {
-        let asked = reqwest::Client::new().get(format!("{}/readyz", self.url())).timeout(PATIENCE).send().await;
+        let asked = self.http.get(format!("{}/readyz", self.url())).timeout(PATIENCE).send().await;
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 }

@@ -24,7 +24,7 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
     let orders = clients::orders(count, 0);
     let many = Many::new().await;
     let stock = clients::stock_for(&orders);
-    set_stock(&many.participants.url(), &stock).await;
+    set_stock(&many.http, &many.participants.url(), &stock).await;
     // Longer than an instance takes to drain, so that each has an attempt in flight when it leaves.
     let slow = json!([{ "participant": "payments", "action": "charge", "delayMs": 1_500 }]);
     let faults = format!("{}/faults", many.participants.url());
@@ -32,7 +32,7 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
 
     let all_placed = AtomicBool::new(false);
     let clients = async {
-        let placed = clients::place(&many.balancer.url, &orders, CROWD).await;
+        let placed = clients::place(&many.http, &many.balancer.url, &orders, CROWD).await;
         all_placed.store(true, Ordering::Relaxed);
         placed
     };
@@ -53,14 +53,14 @@ async fn a_rolling_restart_fails_no_request_and_hands_over_what_is_under_way() {
     };
     let (placed, restarts) = tokio::join!(clients, roll);
     until("all orders are at rest", async || {
-        let ends = ends(&many.queries).await;
+        let ends = ends(&many.http, &many.queries).await;
         ends.len() == count && ends.values().all(at_rest)
     })
     .await;
 
     assert_eq!((placed.acknowledged.len(), placed.unanswered), (count, 0));
-    let ends = ends(&many.queries).await;
-    Ledger::new(&orders, stock).adds_up(&ends, &many.participants.url(), &many.database).await;
+    let ends = ends(&many.http, &many.queries).await;
+    Ledger::new(&orders, stock).adds_up(&many.http, &ends, &many.participants.url(), &many.database).await;
     let history = History::read(&many.log).await;
     let lost = history.lost();
     for (id, why) in &lost {

@@ -14,7 +14,7 @@ use crate::world::order;
 async fn a_stopped_instance_that_continues_changes_nothing() {
     let many = Many::new().await;
     let http = reqwest::Client::new();
-    set_stock(&many.participants.url(), &json!([{ "sku": "11", "quantity": 10 }])).await;
+    set_stock(&many.http, &many.participants.url(), &json!([{ "sku": "11", "quantity": 10 }])).await;
     let slow = json!([{ "participant": "payments", "action": "charge", "delayMs": 1_500, "times": 1 }]);
     let scripted = http.post(format!("{}/faults", many.participants.url())).json(&slow).send().await.unwrap();
     assert!(scripted.status().is_success(), "{scripted:?}");
@@ -30,7 +30,7 @@ async fn a_stopped_instance_that_continues_changes_nothing() {
         let entries = history.0.get(id).map(Vec::as_slice).unwrap_or_default();
         entries.iter().any(|entry| entry.event.type_name() == event && entry.event.step().is_some_and(|s| s == step))
     };
-    let ended = async |id: &str| ends(&many.queries).await.get(id).is_some_and(at_rest);
+    let ended = async |id: &str| ends(&many.http, &many.queries).await.get(id).is_some_and(at_rest);
 
     place("S1").await;
     until("the payment is under way", async || has("S1", "StepStarted", "charge").await).await;

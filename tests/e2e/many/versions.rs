@@ -60,19 +60,19 @@ async fn each_order_ends_on_the_version_on_which_it_began() {
     };
 
     register(&many, 1).await;
-    let early = clients::place(&many.balancer.url, &orders('E'), CROWD).await.acknowledged;
+    let early = clients::place(&many.http, &many.balancer.url, &orders('E'), CROWD).await.acknowledged;
     register(&many, 2).await;
-    let late = clients::place(&many.balancer.url, &orders('L'), CROWD).await.acknowledged;
+    let late = clients::place(&many.http, &many.balancer.url, &orders('L'), CROWD).await.acknowledged;
     // No payment has been made yet: all early orders were running when the new version came.
     assert!(http.delete(&faults).send().await.unwrap().status().is_success());
     until("all orders are completed", async || {
-        let ends = ends(&many.queries).await;
+        let ends = ends(&many.http, &many.queries).await;
         ends.len() == early.len() + late.len() && ends.values().all(|(_, state)| state == "COMPLETED")
     })
     .await;
 
     let history = History::read(&many.log).await;
-    let ends = ends(&many.queries).await;
+    let ends = ends(&many.http, &many.queries).await;
     let mut on_second = BTreeSet::new();
     for (id, entries) in &history.0 {
         let Event::OrderPlaced(placed) = &entries[0].event else {

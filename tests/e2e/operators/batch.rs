@@ -206,7 +206,9 @@ async fn many_orders_are_canceled_while_they_run_and_the_answer_lists_which_had_
             ends[line["orderId"].as_str().unwrap()].1 == state
         })
     };
-    world.until("every order has ended as its line states", async || as_reported(&ends(&world.base).await)).await;
+    world
+        .until("every order has ended as its line states", async || as_reported(&ends(&world.http, &world.base).await))
+        .await;
     let ended_after = start.elapsed();
 
     // By the services' records, every charge is refunded and every reservation released, except

@@ -125,5 +125,5 @@ async fn orders_that_are_paused_and_resumed_under_load_lose_nothing_and_do_nothi
     assert_eq!(mailbox["mails"].as_array().unwrap().len(), ORDERS);
     let history = History::read(&world.log).await;
     assert_eq!(history.lost(), vec![], "no attempt counts as lost because of a pause");
-    assert!(crate::ledger::ends(&world.base).await.values().all(at_rest));
+    assert!(crate::ledger::ends(&world.http, &world.base).await.values().all(at_rest));
 }
