@@ -1,6 +1,7 @@
 //! Each role in a separate process, with TLS on every way between them.
 
-use reqwest::Client;
+use postgres_cluster::testing::database;
+use reqwest::{Certificate, Client, Identity};
 use serde_json::{Value, json};
 use tls::testing::{Authority, Files};
 
@@ -81,4 +82,51 @@ async fn an_order_comes_to_its_end_with_tls_on_every_way() {
     std::fs::write(&certificates.listener.certificate, &renewed.certificate).unwrap();
     std::fs::write(&certificates.listener.key, &renewed.key).unwrap();
     until("the renewed certificate is shown", async || only_next.get(&queries).send().await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_certificate_is_a_principal_with_the_roles_of_the_access_file() {
+    let (certificates, database) = (Certificates::new(), database().await);
+    let folder = certificates.folder.path();
+    let (access, data) = (folder.join("access.toml"), folder.join("data"));
+    std::fs::write(&access, "[client-certificates]\ntenuto = [\"shop\"]\n").unwrap();
+    let arguments = ["dev", "--no-samples", "--data", text(&data), "--access", text(&access)];
+    let clients = ["--tls-client-ca", text(&certificates.root)];
+    let postgres = [("TENUTO_POSTGRES", database.url())];
+    let process = role(&certificates, &[&arguments[..], &clients].concat(), &postgres);
+    let orders = process.line_after("commands   POST ");
+    let base = orders.trim_end_matches("/orders");
+
+    let trusting = |identity: Option<Files>| {
+        let root = Certificate::from_pem(certificates.authority.certificate().as_bytes()).unwrap();
+        let client = Client::builder().tls_built_in_root_certs(false).add_root_certificate(root);
+        match identity {
+            None => client.build().unwrap(),
+            Some(Files { certificate, key }) => {
+                let pem = [certificate, key].map(|file| std::fs::read(file).unwrap()).concat();
+                client.identity(Identity::from_pem(&pem).unwrap()).build().unwrap()
+            }
+        }
+    };
+    let guest = certificates.authority.issue("guest", &["tenuto.example"]).files(folder, "guest");
+    let (shop, guest, nobody) = (certificates.client(&certificates.root), trusting(Some(guest)), trusting(None));
+    until("it is ready", async || shop.get(format!("{base}/readyz")).send().await.unwrap().status() == 200).await;
+    assert_eq!(posted(&shop, &orders, &order("A", "order-fulfilment", "11", 1)).await, 202);
+    for (client, said) in [(&guest, "[client-certificates]"), (&nobody, "has no credentials")] {
+        let refused = client.post(&orders).json(&order("B", "order-fulfilment", "11", 1)).send().await.unwrap();
+        assert_eq!((refused.status().as_u16(), refused.headers().contains_key("www-authenticate")), (401, true));
+        let refused = refused.text().await.unwrap();
+        assert!(refused.contains(said), "{refused}");
+    }
+    let forbidden = shop.post(format!("{base}/workflows")).body("x").send().await.unwrap();
+    assert_eq!(forbidden.status(), 403);
+    assert!(forbidden.text().await.unwrap().contains("tenuto@certificate may not register workflows"));
+    // A token that is sent counts, and this one is none.
+    let rejected = shop.get(format!("{base}/orders/A")).bearer_auth("e30.e30.e30").send().await.unwrap();
+    assert_eq!(rejected.status(), 401);
+    until("the order has the name of the certificate", async || {
+        let answer = queried(&shop, &format!("{base}/graphql"), "{ order(id: \"A\") { placedBy } }").await;
+        answer["data"]["order"]["placedBy"] == "tenuto@certificate"
+    })
+    .await;
 }

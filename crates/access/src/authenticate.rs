@@ -25,6 +25,12 @@ pub enum NotAuthenticated {
     /// The request has no credentials.
     #[error("the request has no credentials: send Authorization: Bearer with an API key or a token")]
     Missing,
+    /// The request has no credentials but a certificate, and no principal has its names.
+    #[error(
+        "none of the names in the client's certificate is in [client-certificates] of the access file: add one, or \
+         send Authorization: Bearer with an API key or a token"
+    )]
+    UnknownCertificate,
     /// `Authorization` is not `Bearer` with one token.
     #[error("the request's Authorization is not Bearer with an API key or a token")]
     NoBearer,
@@ -43,6 +49,12 @@ pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<Arc<Principal>, NotAu
 pub trait Authenticate: fmt::Debug + Send + Sync {
     /// The principal whose credentials these are.
     fn check<'a>(&'a self, bearer: Bearer<'a>) -> Checking<'a>;
+
+    /// The principal of a client whose verified certificate has these names.
+    fn certified(&self, names: &[String]) -> Option<Arc<Principal>>;
+
+    /// Whether a certificate can be a principal's.
+    fn knows_certificates(&self) -> bool;
 }
 
 impl<'r> Bearer<'r> {

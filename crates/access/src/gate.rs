@@ -6,12 +6,12 @@ use std::sync::Arc;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::Refusal;
+use crate::admitted::Admitted;
 use crate::authenticate::{Authenticate, Bearer, NotAuthenticated};
 use crate::caller::{Caller, Reach};
 use crate::exposure::Names;
 use crate::operation::Operation;
 use crate::routes::{self, Found};
-use crate::session::Session;
 use crate::table::{is_public, takes_a_callback_token};
 
 /// The gate of a listener.
@@ -78,31 +78,48 @@ impl Gate {
         self.authenticate.is_some()
     }
 
-    /// Whose request this is, if it may pass; and the session of an authenticated caller.
+    /// Whether certificates of clients are expected.
+    pub fn knows_certificates(&self) -> bool {
+        self.authenticate.as_ref().is_some_and(|authenticate| authenticate.knows_certificates())
+    }
+
+    /// Whose request this is, if it may pass. `certificate`: the names in the client's certificate,
+    /// which the listener has verified. Credentials in the request count before it.
     pub async fn admit(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
-    ) -> Result<(Caller, Option<Session>), Denied> {
+        certificate: Option<&[String]>,
+    ) -> Result<Admitted, Denied> {
         self.names.admit(method, uri, headers)?;
-        let Some(authenticate) = &self.authenticate else { return Ok((Caller::Anyone, None)) };
+        let Some(authenticate) = &self.authenticate else { return Ok(Admitted::without_credentials(Caller::Anyone)) };
         let operation = match routes::operation(method, uri.path()) {
             Found::Operation(operation) => operation,
             Found::OtherMethod => return Err(Denied::OtherMethod),
             Found::Nothing => return Err(Denied::NoSuchPath),
         };
-        let bearer = match Bearer::of(headers) {
-            _ if operation == Operation::Probe => return Ok((Caller::Stranger, None)),
-            Err(NotAuthenticated::Missing) if needs_no_credentials(operation) => return Ok((Caller::Stranger, None)),
-            bearer => bearer?,
+        if operation == Operation::Probe {
+            return Ok(Admitted::without_credentials(Caller::Stranger));
+        }
+        let admitted = match (Bearer::of(headers), certificate) {
+            (Ok(bearer), _) => Admitted::with_bearer(authenticate, bearer).await?,
+            (Err(NotAuthenticated::Missing), certificate) => {
+                match Admitted::with_certificate(authenticate, certificate) {
+                    Ok(admitted) => admitted,
+                    Err(_) if needs_no_credentials(operation) => Admitted::without_credentials(Caller::Stranger),
+                    Err(reason) => return Err(reason.into()),
+                }
+            }
+            (Err(reason), _) => return Err(reason.into()),
         };
-        let session = Session::new(authenticate.clone(), &bearer);
-        let principal = authenticate.check(bearer).await?;
-        let caller = Caller::Known(principal);
-        match caller.reach(operation) {
-            Reach::Nothing => Err(Denied::forbidden(&caller, operation)),
-            Reach::Own(_) | Reach::Everything => Ok((caller, Some(session))),
+        match admitted.caller.reach(operation) {
+            // A participant that always shows its certificate may have the token of a callback.
+            Reach::Nothing if takes_a_callback_token(operation) && admitted.is_without_bearer() => {
+                Ok(Admitted::without_credentials(Caller::Stranger))
+            }
+            Reach::Nothing => Err(Denied::forbidden(&admitted.caller, operation)),
+            Reach::Own(_) | Reach::Everything => Ok(admitted),
         }
     }
 }
@@ -135,7 +152,9 @@ impl Denied {
     /// The value of `WWW-Authenticate` (RFC 6750, section 3), for the statuses that have one.
     pub fn challenge(&self) -> Option<&'static str> {
         match self {
-            Self::NotAuthenticated(NotAuthenticated::Missing) => Some("Bearer realm=\"tenuto\""),
+            Self::NotAuthenticated(NotAuthenticated::Missing | NotAuthenticated::UnknownCertificate) => {
+                Some("Bearer realm=\"tenuto\"")
+            }
             Self::NotAuthenticated(NotAuthenticated::NoBearer) => {
                 Some("Bearer realm=\"tenuto\", error=\"invalid_request\"")
             }
@@ -156,7 +175,9 @@ impl Denied {
             Self::Refused(Refusal::UnknownHost(_) | Refusal::NoHost | Refusal::SeveralHosts) => Some("host"),
             Self::Refused(Refusal::OtherOrigin(_) | Refusal::OtherSite) => Some("origin"),
             Self::NotAuthenticated(NotAuthenticated::Missing | NotAuthenticated::NoBearer) => Some("no_credentials"),
-            Self::NotAuthenticated(NotAuthenticated::Rejected(_)) => Some("rejected_credentials"),
+            Self::NotAuthenticated(NotAuthenticated::Rejected(_) | NotAuthenticated::UnknownCertificate) => {
+                Some("rejected_credentials")
+            }
             Self::NotAuthenticated(NotAuthenticated::Unavailable(_)) => Some("unavailable"),
             Self::Forbidden(_) => Some("forbidden"),
             Self::NoSuchPath | Self::OtherMethod => None,
@@ -172,20 +193,22 @@ mod tests {
     use http::header::{AUTHORIZATION, HOST};
 
     use super::*;
+    use crate::admitted::Credentials;
     use crate::authenticate::Checking;
     use crate::principal::Principal;
 
-    /// Knows one token, that of a viewer.
+    /// Knows one token, that of a viewer, and the certificates of a shop and of one without a role.
     #[derive(Debug)]
     struct OneViewer;
 
+    fn principal(name: &str, roles: &[&str]) -> Principal {
+        let roles = roles.iter().map(|role| role.parse().unwrap()).collect();
+        Principal { name: name.to_owned(), roles, on_behalf_of: false }
+    }
+
     impl Authenticate for OneViewer {
         fn check<'a>(&'a self, bearer: Bearer<'a>) -> Checking<'a> {
-            let viewer = Principal {
-                name: "ann@company".to_owned(),
-                roles: ["viewer".parse().unwrap()].into(),
-                on_behalf_of: false,
-            };
+            let viewer = principal("ann@company", &["viewer"]);
             let known = bearer.reveal() == "right";
             Box::pin(ready(if known {
                 Ok(Arc::new(viewer))
@@ -193,18 +216,39 @@ mod tests {
                 Err(NotAuthenticated::Rejected("the token is malformed".to_owned()))
             }))
         }
+
+        fn certified(&self, names: &[String]) -> Option<Arc<Principal>> {
+            let is_named = |name: &str| names.iter().any(|known| known == name);
+            let shop = is_named("shop").then(|| principal("shop@certificate", &["shop"]));
+            shop.or_else(|| is_named("guest").then(|| principal("guest@certificate", &[]))).map(Arc::new)
+        }
+
+        fn knows_certificates(&self) -> bool {
+            true
+        }
     }
 
     fn asked(gate: &Gate, request: (&str, &str), token: Option<&str>) -> Result<Caller, Denied> {
+        shown(gate, request, token, None).map(|admitted| admitted.caller)
+    }
+
+    fn shown(
+        gate: &Gate,
+        request: (&str, &str),
+        token: Option<&str>,
+        certificate: Option<&[&str]>,
+    ) -> Result<Admitted, Denied> {
+        let certificate: Option<Vec<String>> =
+            certificate.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost"))]);
         if let Some(token) = token {
             headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
         }
         let (method, uri) = (request.0.parse().unwrap(), request.1.parse().unwrap());
-        let mut admitting = Box::pin(gate.admit(&method, &uri, &headers));
+        let mut admitting = Box::pin(gate.admit(&method, &uri, &headers, certificate.as_deref()));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         match admitting.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(admitted) => admitted.map(|(caller, _)| caller),
+            std::task::Poll::Ready(admitted) => admitted,
             std::task::Poll::Pending => panic!("nothing here waits"),
         }
     }
@@ -239,10 +283,47 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_a_principal_of_a_request_without_other_credentials() {
+        let shop: Option<&[&str]> = Some(&["payments.internal", "shop"]);
+        let admitted = shown(&gate(), ("POST", "/orders"), None, shop).unwrap();
+        assert_eq!(
+            (admitted.caller.name(), admitted.shown),
+            (Some("shop@certificate"), Some(Credentials::Certificate))
+        );
+        let admitted = shown(&gate(), ("GET", "/orders/1"), Some("right"), shop).unwrap();
+        assert_eq!((admitted.caller.name(), admitted.shown), (Some("ann@company"), Some(Credentials::Token)));
+        for (request, token, names, status) in [
+            (("POST", "/orders"), Some("right"), &["shop"][..], 403),
+            (("POST", "/orders"), Some("wrong"), &["shop"], 401),
+            (("POST", "/workflows"), None, &["shop"], 403),
+            (("POST", "/orders"), None, &["other"], 401),
+            (("POST", "/orders"), None, &[], 401),
+        ] {
+            let denied = shown(&gate(), request, token, Some(names)).unwrap_err();
+            assert_eq!(denied.status().as_u16(), status, "{request:?} {token:?} {names:?}");
+        }
+        let unknown = shown(&gate(), ("POST", "/orders"), None, Some(&["other"])).unwrap_err();
+        assert!(unknown.to_string().contains("[client-certificates]"), "{unknown}");
+        assert_eq!(asked(&Gate::open(open_names()), ("POST", "/orders"), None), Ok(Caller::Anyone));
+    }
+
+    #[test]
+    fn a_certificate_takes_no_right_from_the_token_of_a_callback() {
+        let answer = ("POST", "/orders/1/steps/pay/outcome");
+        for names in [None, Some(&["guest"][..]), Some(&["other"])] {
+            assert_eq!(shown(&gate(), answer, None, names).unwrap().caller, Caller::Stranger, "{names:?}");
+        }
+        assert_eq!(shown(&gate(), answer, Some("right"), None).unwrap_err().status().as_u16(), 403);
+    }
+
+    fn open_names() -> Names {
+        crate::Exposure::default().permit("127.0.0.1:1".parse().unwrap()).unwrap()
+    }
+
+    #[test]
     fn an_open_gate_lets_everybody_do_everything() {
-        let names = crate::Exposure::default().permit("127.0.0.1:1".parse().unwrap()).unwrap();
         for request in [("GET", "/orders/1"), ("POST", "/customers/1/forget"), ("GET", "/nowhere")] {
-            assert_eq!(asked(&Gate::open(names.clone()), request, None), Ok(Caller::Anyone));
+            assert_eq!(asked(&Gate::open(open_names()), request, None), Ok(Caller::Anyone));
         }
     }
 }

@@ -8,14 +8,15 @@
 //!
 //! Once callers are authenticated, each request is an operation ([`routes`]), its caller is a
 //! principal with roles ([`Principal`], [`Role`]), and one table says how much of an operation a
-//! role has ([`table`]). Principals show an API key ([`api_key`]) or a token of an OIDC issuer
-//! ([`token`]). This crate checks them without IO; the crate `authentication` gets the issuers'
-//! keys and the API keys.
+//! role has ([`table`]). Principals show an API key ([`api_key`]), a token of an OIDC issuer
+//! ([`token`]) or a certificate. This crate checks them without IO; the crate `authentication` gets
+//! the issuers' keys and the API keys.
 //!
 //! Every answer forbids browsers to make more of it than it is ([`protected`]).
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod admitted;
 mod answers;
 pub mod api_key;
 mod authenticate;
@@ -35,6 +36,7 @@ mod session;
 pub mod table;
 pub mod token;
 
+pub use admitted::{Admitted, Credentials};
 pub use answers::protected;
 pub use authenticate::{Authenticate, Bearer, Checking, NotAuthenticated};
 pub use caller::{Caller, Own, Reach};

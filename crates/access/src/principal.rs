@@ -7,8 +7,9 @@ use crate::role::Role;
 /// A caller that was authenticated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Its name: what events record as the actor. A subject of an issuer is `subject@issuer`, and
-    /// an API key has the name that it was created with, so no two kinds share a name.
+    /// Its name: what events record as the actor. A subject of an issuer is `subject@issuer`, a
+    /// client with a certificate `name@certificate`. An API key has the name that it was created
+    /// with, without an `@`. So no two kinds share a name.
     pub name: String,
     /// What it may do.
     pub roles: BTreeSet<Role>,

@@ -14,15 +14,19 @@
 //! [issuers.company.roles]
 //! order-desk = ["operator"]
 //! payments-service = ["participant:payments"]
+//!
+//! [client-certificates]
+//! "payments.internal" = ["participant:payments"]
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use access::api_key::ApiKey;
 use access::token::{ALGORITHMS, Issuer};
-use access::{NoRole, Role};
+use access::{NoRole, Principal, Role};
 use jsonwebtoken::Algorithm;
 use secrets::{ExposeSecret, in_file};
 use serde::Deserialize;
@@ -35,6 +39,10 @@ const LEEWAY: u32 = 30;
 const MAX_LEEWAY: u32 = 300;
 /// The longest name of an issuer, in characters.
 const MAX_NAME: usize = 40;
+/// What stands after the `@` in the name of a client with a certificate: no issuer is called so.
+const CERTIFICATE: &str = "certificate";
+/// The longest name in a certificate, in characters.
+const MAX_CERTIFICATE_NAME: usize = 255;
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +85,9 @@ struct Written {
     admin_key_file: Option<PathBuf>,
     #[serde(default)]
     issuers: BTreeMap<String, WrittenIssuer>,
+    /// The roles of clients, by a name in their certificates.
+    #[serde(default)]
+    client_certificates: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -124,6 +135,8 @@ pub struct Config {
     pub console: Vec<ConsoleClient>,
     /// The key of the first administrator.
     pub admin_key: Option<ApiKey>,
+    /// The principals of clients, by a name in their certificates.
+    pub certificates: BTreeMap<String, Arc<Principal>>,
 }
 
 /// Reads the file.
@@ -152,11 +165,30 @@ fn checked(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
     let admin_key = written.admin_key_file.map(|file| admin_key(&file));
     let admin_key = admin_key.transpose().map_err(|fault| wrong("admin-key-file", fault))?;
-    Ok(Config { issuers, console, admin_key })
+    let certificates = written.client_certificates.into_iter().map(|(name, roles)| certified(name, &roles));
+    let certificates = certificates.collect::<Result<_, _>>().map_err(|(place, fault)| wrong(&place, fault))?;
+    Ok(Config { issuers, console, admin_key, certificates })
 }
 
 /// Where a value stands, and what is wrong with it.
 type Fault = (String, String);
+
+/// The principal of clients whose certificate has this name.
+fn certified(name: String, roles: &[String]) -> Result<(String, Arc<Principal>), Fault> {
+    let place = format!("client-certificates.{name:?}");
+    let fits = (1..=MAX_CERTIFICATE_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if !fits {
+        return Err((place, format!("a name has 1 to {MAX_CERTIFICATE_NAME} characters, and no control characters")));
+    }
+    let roles = read_roles(roles).map_err(|fault| (place, fault.to_string()))?;
+    let principal =
+        Principal { name: format!("{name}@{CERTIFICATE}"), roles: BTreeSet::from_iter(roles), on_behalf_of: false };
+    Ok((name, Arc::new(principal)))
+}
+
+fn read_roles(names: &[String]) -> Result<Vec<Role>, NoRole> {
+    names.iter().map(|name| name.parse()).collect()
+}
 
 impl WrittenIssuer {
     fn console_client(&self, name: &str) -> Result<Option<ConsoleClient>, Fault> {
@@ -173,6 +205,10 @@ impl WrittenIssuer {
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(is_name) {
             let fault = format!("a name has 1 to {MAX_NAME} letters, digits, '-', '_' and '.'");
+            return Err((format!("issuers.{name}"), fault));
+        }
+        if name == CERTIFICATE {
+            let fault = "choose another name: clients with a certificate are called NAME@certificate".to_owned();
             return Err((format!("issuers.{name}"), fault));
         }
         check_url(&self.url).map_err(|fault| (at("url"), fault))?;
@@ -192,8 +228,8 @@ impl WrittenIssuer {
         }
         let mut roles = BTreeMap::new();
         for (value, given) in self.roles {
-            let given = given.iter().map(|role| role.parse()).collect::<Result<Vec<Role>, NoRole>>();
-            roles.insert(value.clone(), given.map_err(|fault| (at(&format!("roles.{value}")), fault.to_string()))?);
+            let given = read_roles(&given).map_err(|fault| (at(&format!("roles.{value}")), fault.to_string()))?;
+            roles.insert(value, given);
         }
         let role_claim = self.role_claim.split('.').map(str::to_owned).collect();
         Ok(Issuer { name, url: self.url, audiences: self.audiences, algorithms, leeway_seconds, role_claim, roles })
@@ -245,6 +281,8 @@ mod tests {
         [issuers.company.roles]
         desk = ["operator", "viewer"]
         pay = ["participant:payments"]
+        [client-certificates]
+        "payments.internal" = ["participant:payments", "auditor"]
     "#;
 
     fn fault(text: &str) -> String {
@@ -260,6 +298,10 @@ mod tests {
         assert_eq!(issuer.role_claim, ["realm_access", "roles"]);
         assert_eq!(issuer.roles["pay"], [Role::Participant("payments".to_owned())]);
         assert_eq!(config.console, []);
+        let certified = &config.certificates["payments.internal"];
+        assert_eq!(certified.name, "payments.internal@certificate");
+        assert_eq!(certified.roles, [Role::Participant("payments".to_owned()), Role::Auditor].into());
+        assert!(!certified.on_behalf_of);
     }
 
     #[test]
@@ -293,6 +335,10 @@ mod tests {
             ("role-claim", "leeway-seconds = 301\nrole-claim", "issuers.company.leeway-seconds: at most 300"),
             ("role-claim", "rol-claim", "unknown field `rol-claim`"),
             ("issuers.company", "issuers.\"a b\"", "issuers.a b: a name has"),
+            ("issuers.company", "issuers.certificate", "issuers.certificate: choose another name"),
+            ("payments.internal", "", "client-certificates.\"\": a name has 1 to 255"),
+            ("payments.internal", "a\\u0000b", "client-certificates.\"a\\0b\": a name has"),
+            ("\"auditor\"", "\"root\"", "client-certificates.\"payments.internal\": \"root\" is not a role"),
             ("[issuers.company]", "admin-key-file = \"/nowhere\"\n[issuers.company]", "admin-key-file: /nowhere"),
         ] {
             let text = GOOD.replace(from, to);
@@ -307,12 +353,13 @@ mod tests {
         let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
         let text = text.replacen("admin-key-file", "# admin-key-file", 1);
         let config = checked(Path::new("access.toml"), &text).unwrap();
-        assert_eq!(config.issuers.len(), 1);
+        assert_eq!((config.issuers.len(), config.certificates.len()), (1, 1));
     }
 
     #[test]
     fn two_issuers_have_two_urls() {
-        let twice = format!("{GOOD}{}", GOOD.replace("company", "other"));
+        let of_issuer = GOOD.split("[client-certificates]").next().unwrap();
+        let twice = format!("{GOOD}{}", of_issuer.replace("company", "other"));
         assert!(fault(&twice).contains("is the issuer company already"), "{}", fault(&twice));
     }
 }

@@ -1,4 +1,5 @@
-//! Authenticates the callers of a role: with tokens of OIDC issuers, and with API keys.
+//! Authenticates the callers of a role: with tokens of OIDC issuers, with API keys, and with
+//! certificates of clients, which the listener verifies.
 //!
 //! A file says which issuers are accepted and what their roles mean ([`config`]). The keys of an
 //! issuer are fetched by `OpenID` Connect Discovery ([`issuer`]), and API keys are looked up in
@@ -10,6 +11,7 @@ mod api_keys;
 mod config;
 mod issuer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -73,12 +75,14 @@ struct Authenticator {
     sources: Vec<Source>,
     console: Vec<ConsoleClient>,
     api_keys: ApiKeys,
+    /// The principals of clients, by a name in their certificates.
+    certificates: BTreeMap<String, Arc<Principal>>,
 }
 
 impl Authenticator {
-    fn of(Config { issuers, console, admin_key }: Config) -> Result<Arc<Self>, ConfigError> {
+    fn of(Config { issuers, console, admin_key, certificates }: Config) -> Result<Arc<Self>, ConfigError> {
         let sources = issuers.iter().map(|issuer| Source::of(&issuer.url)).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Self { issuers, sources, console, api_keys: ApiKeys::new(admin_key) }))
+        Ok(Arc::new(Self { issuers, sources, console, api_keys: ApiKeys::new(admin_key), certificates }))
     }
 
     async fn token(&self, text: &str) -> Result<Arc<Principal>, NotAuthenticated> {
@@ -101,6 +105,15 @@ impl Authenticate for Authenticator {
                 None => self.token(text).await,
             }
         })
+    }
+
+    /// The first name that is a principal's counts.
+    fn certified(&self, names: &[String]) -> Option<Arc<Principal>> {
+        names.iter().find_map(|name| self.certificates.get(name)).cloned()
+    }
+
+    fn knows_certificates(&self) -> bool {
+        !self.certificates.is_empty()
     }
 }
 

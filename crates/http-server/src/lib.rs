@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use accept_loop::AcceptLoop;
 use access::routes::methods;
-use access::{Authenticate, Caller, Denied, Exposure, Gate, NotAuthenticated, NotLoopback, Session, protected};
+use access::{Admitted, Authenticate, Denied, Exposure, Gate, NotAuthenticated, NotLoopback, protected};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -103,6 +103,7 @@ pub struct Listener {
     tcp: TcpListener,
     gate: Gate,
     tls: Option<ListenerTls>,
+    requests_certificates: bool,
     refusals: Refusals,
     shares: Option<ShareArgs>,
 }
@@ -126,14 +127,21 @@ impl Listener {
 
     /// What an operator has to know.
     pub fn warning(&self) -> Option<String> {
-        let address = self.local_addr().ok().filter(|address| !address.ip().is_loopback());
-        let is_plain = self.gate.authenticates() && self.tls.is_none();
-        let plain = address.filter(|_| is_plain).map(|address| {
+        let address = self.local_addr().ok()?;
+        let is_plain = !address.ip().is_loopback() && self.gate.authenticates() && self.tls.is_none();
+        let plain = is_plain.then(|| {
             format!(
                 "{address} is without TLS: keys and tokens of callers can be read on their way; see --tls-certificate"
             )
         });
-        self.gate.warning().or(plain)
+        let lacks_authorities = self.gate.knows_certificates() && !self.requests_certificates;
+        let unused = lacks_authorities.then(|| {
+            format!(
+                "{address} requests no certificates of clients, so [client-certificates] of the access file is not \
+                 used; see --tls-client-ca"
+            )
+        });
+        self.gate.warning().or(plain).or(unused)
     }
 
     /// The attempts to get in that were refused.
@@ -154,9 +162,10 @@ pub async fn bind(
         Some(authenticate) => Gate::authenticated(exposure.authenticated(), authenticate),
         None => Gate::open(exposure.permit(address)?),
     };
+    let requests_certificates = tls.tls_client_ca.is_some();
     let tls = tls.load(&handshake::PROTOCOLS)?;
     let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
-    let listener = Listener { tcp, gate, tls, refusals: Refusals::default(), shares: None };
+    let listener = Listener { tcp, gate, tls, requests_certificates, refusals: Refusals::default(), shares: None };
     if let Some(warning) = listener.warning() {
         tracing::warn!("{warning}");
     }
@@ -180,7 +189,7 @@ pub async fn serve(listener: Listener, router: Router, stop: CancellationToken) 
 
 async fn serve_within(
     limits: Limits,
-    Listener { tcp, gate, tls, refusals, shares }: Listener,
+    Listener { tcp, gate, tls, refusals, shares, .. }: Listener,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -321,10 +330,12 @@ impl Guarded {
         let response = if entry.is_reserve() && !is_probe {
             last(Problem::later("this instance has as many connections as it takes; try again later"))
         } else {
-            match self.gate.admit(request.method(), request.uri(), request.headers()).await {
+            let certificate = request.extensions().get::<ClientCertificate>();
+            let names = certificate.map(|certificate| certificate.names.as_slice());
+            match self.gate.admit(request.method(), request.uri(), request.headers(), names).await {
                 Err(denied) => self.refused(&denied, &request, peer),
                 Ok(admitted) if is_probe => self.route(admitted, request).await?,
-                Ok(admitted) => match self.shares.take(Whose::of(&admitted.0, peer)) {
+                Ok(admitted) => match self.shares.take(Whose::of(&admitted.caller, peer)) {
                     Err(too_much) => too_much.into_response(),
                     Ok(share) => {
                         taken = share;
@@ -342,7 +353,7 @@ impl Guarded {
     /// The answer of the routes, or what became of the request's body.
     async fn route(
         self,
-        (caller, session): (Caller, Option<Session>),
+        Admitted { caller, session, .. }: Admitted,
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         request.extensions_mut().insert(caller);
