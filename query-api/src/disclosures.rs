@@ -1,10 +1,10 @@
-//! Who saw whose personal data: a log line for each request of an authenticated caller that read
-//! some. It names orders, and nothing personal.
+//! Who saw whose personal data: counted, and a log line for each request of an authenticated caller
+//! that read some. It names orders, and nothing personal.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use access::Caller;
+use access::{AccessCounts, Caller};
 
 /// A line names at most this many orders; then comes another line.
 const MAX_ORDERS: usize = 100;
@@ -13,13 +13,15 @@ const MAX_ORDERS: usize = 100;
 #[derive(Debug)]
 pub struct Disclosures {
     principal: String,
+    counts: AccessCounts,
     orders: Mutex<BTreeSet<String>>,
 }
 
 impl Disclosures {
     /// For a request of this caller; `None`: callers are not authenticated.
-    pub fn to(caller: &Caller) -> Option<Self> {
-        Some(Self { principal: caller.name()?.to_owned(), orders: Mutex::default() })
+    pub fn to(caller: &Caller, counts: &AccessCounts) -> Option<Self> {
+        let principal = caller.name()?.to_owned();
+        Some(Self { principal, counts: counts.clone(), orders: Mutex::default() })
     }
 
     /// The request has read the personal data of this order.
@@ -35,6 +37,7 @@ impl Disclosures {
     }
 
     fn log(&self, orders: &BTreeSet<String>) {
+        self.counts.note_disclosures(orders.len());
         let names: Vec<&str> = orders.iter().map(String::as_str).collect();
         tracing::info!(principal = self.principal, orders = names.join(" "), "personal data were read");
     }

@@ -1,7 +1,7 @@
 //! What the caller of a request may read: which root fields, which orders, and whether with the
 //! personal data in them. The table is in `access`.
 
-use access::{Caller, Denied, Operation, Reach, routes};
+use access::{AccessCounts, Caller, Denied, Operation, Reach, routes};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Request, ServerError};
 use domain::filter::OrderFilter;
@@ -16,11 +16,16 @@ const CODE: &str = "FORBIDDEN";
 
 /// Refuses an operation with a root field that the caller may not ask for. The caller becomes part
 /// of the request.
-pub fn admitted(mut request: Request, kind: Option<OperationType>, caller: Caller) -> Result<Request, ServerError> {
+pub fn admitted(
+    mut request: Request,
+    kind: Option<OperationType>,
+    caller: Caller,
+    counts: &AccessCounts,
+) -> Result<Request, ServerError> {
     if caller == Caller::Anyone {
         return Ok(request.data(caller));
     }
-    if let Some(disclosures) = Disclosures::to(&caller) {
+    if let Some(disclosures) = Disclosures::to(&caller, counts) {
         request = request.data(disclosures);
     }
     let parent = match kind {

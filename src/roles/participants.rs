@@ -68,7 +68,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = args.listen.bind(None).await?;
     let url = listener.url()?;
-    let (open, refusals) = (listener.warning(), listener.refusals().clone());
+    let (open, access_log) = (listener.warning(), listener.access_log().clone());
     let door = Door::new(STARTING);
     let health_of_tasks = TaskHealth::default();
     let mut server = Supervisor::new(stop.clone(), health_of_tasks.clone());
@@ -99,7 +99,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(dependencies, stop.clone()))
-        .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), refusals, ..Sources::default() }));
+        .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), access_log, ..Sources::default() }));
     door.open(router);
     output::announce(&format!("orders, payments, shipping and notifications at {url}\n"));
     let mut tasks = Supervisor::new(stop.clone(), health_of_tasks.clone());

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use views::{LagMeter, LogGuard};
 
 use http_server::door::Door;
-use http_server::{Listener, Refusals};
+use http_server::{AccessLog, Listener};
 use probes::health::Dependencies;
 use probes::metrics::Sources;
 use probes::{health, metrics};
@@ -29,14 +29,14 @@ pub(crate) struct Alarms {
     pub tasks: TaskHealth,
     /// Other machines reach the listener, and callers are not authenticated.
     pub open: Option<String>,
-    /// The attempts to get in that the listener refused.
-    pub refusals: Refusals,
+    /// What the listener counts of its callers.
+    pub access_log: AccessLog,
 }
 
 impl Alarms {
     /// The alarms of a role with this listener.
     pub fn of(listener: &Listener) -> Self {
-        Self { open: listener.warning(), refusals: listener.refusals().clone(), ..Self::default() }
+        Self { open: listener.warning(), access_log: listener.access_log().clone(), ..Self::default() }
     }
 }
 
@@ -84,8 +84,8 @@ impl Watched<'_> {
             open: self.alarms.open.clone(),
         };
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
-        let refusals = self.alarms.refusals.clone();
-        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks, refusals });
+        let access_log = self.alarms.access_log.clone();
+        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks, access_log });
         let probes = health::router(dependencies.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, dependencies, probes }
     }

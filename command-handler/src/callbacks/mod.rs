@@ -11,8 +11,9 @@ mod tests;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use access::LineLimit;
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::order::Direction;
@@ -51,7 +52,10 @@ enum Secrets {
 
 /// How many tokens were refused, by reason.
 #[derive(Debug, Default)]
-struct Rejections([AtomicU64; Rejected::ALL.len()]);
+struct Rejections {
+    by_reason: [AtomicU64; Rejected::ALL.len()],
+    lines: LineLimit,
+}
 
 impl Callbacks {
     /// With the secrets of the file, or else with those of the database. If the database has no
@@ -97,21 +101,22 @@ impl Callbacks {
         self.secrets().check(token, scope(order, step, direction), now.timestamp())
     }
 
-    /// Counts an answer that was refused because of its token.
-    pub(crate) fn count_rejection(&self, reason: Rejected) {
+    /// Counts an answer that was refused because of its token. Returns whether it is logged, too.
+    pub(crate) fn count_rejection(&self, reason: Rejected) -> bool {
         self.rejections.count(reason);
+        self.rejections.lines.admits(Instant::now())
     }
 
     /// How many tokens this instance has refused, by reason.
     pub(crate) fn rejections(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.rejections.0.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.rejections.by_reason.iter().map(|count| count.load(Ordering::Relaxed));
         Rejected::ALL.map(Rejected::as_str).into_iter().zip(counts.collect::<Vec<_>>())
     }
 }
 
 impl Rejections {
     fn count(&self, reason: Rejected) {
-        for (possible, count) in Rejected::ALL.iter().zip(&self.0) {
+        for (possible, count) in Rejected::ALL.iter().zip(&self.by_reason) {
             if *possible == reason {
                 count.fetch_add(1, Ordering::Relaxed);
             }

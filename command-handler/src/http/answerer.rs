@@ -99,9 +99,10 @@ pub(super) async fn prove(
         Err(Rejected::Expired) if still_waits.await? => return Ok(Proof::Token),
         Err(reason) => reason,
     };
-    callbacks.count_rejection(reason);
-    let (step, word) = (shown(step), reason.as_str());
-    warn!(%order, ?step, reason = word, "a later answer was refused: the token of its callback is wrong");
+    if callbacks.count_rejection(reason) {
+        let (step, word) = (shown(step), reason.as_str());
+        warn!(%order, ?step, reason = word, "a later answer was refused: the token of its callback is wrong");
+    }
     Err(refused(reason))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::Caller;
+use access::{AccessCounts, Caller};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -12,7 +12,7 @@ use http_problem::Problem;
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::body;
 use super::fields::Fields;
@@ -49,7 +49,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     request: Request<Body>,
 ) -> Result<Json<Erased>, Problem> {
     let Path(customer_id) = path.map_err(|error| Problem::not_found(error.body_text()))?;
-    let caller = Caller::of(request.extensions());
+    let (caller, counts) = (Caller::of(request.extensions()), AccessCounts::of(request.extensions()));
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
     let attribution = attribution(&mut fields, &caller);
@@ -61,6 +61,8 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
     }
     let Forgotten { orders, in_the_clear, open: open_orders, position } =
         eraser.forget(&customer_id, &attribution, Instant::now() + PATIENCE).await.map_err(|error| problem(&error))?;
+    counts.note_erasure();
+    info!(principal = caller.name(), orders, "the personal data of a customer were erased");
     Ok(Json(Erased { customer_id, orders, in_the_clear, open_orders, position: position.to_string() }))
 }
 

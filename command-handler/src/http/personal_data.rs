@@ -1,7 +1,7 @@
 //! `GET /orders/{id}/personal-data`: the values of the placeholders in a request by events, while
 //! they can be read.
 
-use access::Caller;
+use access::{AccessCounts, Caller};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -32,6 +32,9 @@ pub(super) async fn handle<L: Log, C: Clock>(
     match in_time(read).await? {
         Claim::Readable(personal) => {
             let principal = caller.name();
+            if principal.is_some() {
+                AccessCounts::of(&extensions).note_disclosures(1);
+            }
             tracing::info!(principal, orders = order_id.as_str(), "personal data were read");
             Ok(Json(personal))
         }

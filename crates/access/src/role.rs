@@ -46,16 +46,28 @@ impl FromStr for Role {
     }
 }
 
+impl Role {
+    /// Its kind, without the name of a participant: there are few of them.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Participant(_) => "participant",
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Author => "author",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shop => f.write_str("shop"),
             Self::Participant(name) => write!(f, "participant:{name}"),
-            Self::Viewer => f.write_str("viewer"),
-            Self::Operator => f.write_str("operator"),
-            Self::Auditor => f.write_str("auditor"),
-            Self::Author => f.write_str("author"),
-            Self::Admin => f.write_str("admin"),
+            Self::Shop | Self::Viewer | Self::Operator | Self::Auditor | Self::Author | Self::Admin => {
+                f.write_str(self.kind())
+            }
         }
     }
 }

@@ -66,6 +66,7 @@ pub async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
         }
         AuditCommand::Export(args) => {
             let exported = export(&args).await?;
+            tracing::info!(order = args.order_id(), "the history of an order was exported");
             match &args.out {
                 Some(out) => write_new(out, exported.text.as_bytes())?,
                 None => forgiving(output::print(&exported.text))?,

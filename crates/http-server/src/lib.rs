@@ -8,12 +8,12 @@
 //!
 //! With a certificate, the listener speaks TLS, under the same bounds.
 
+mod access_log;
 mod bodies;
 mod connections;
 pub mod door;
 mod handshake;
 mod limits;
-mod refusals;
 mod shares;
 
 use std::convert::Infallible;
@@ -44,10 +44,10 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::door::PROBES;
+pub use access_log::AccessLog;
 use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
 use limits::Limits;
-pub use refusals::Refusals;
 pub use shares::ShareArgs;
 use shares::{Shares, Whose};
 
@@ -104,7 +104,7 @@ pub struct Listener {
     gate: Gate,
     tls: Option<ListenerTls>,
     requests_certificates: bool,
-    refusals: Refusals,
+    access_log: AccessLog,
     shares: Option<ShareArgs>,
 }
 
@@ -144,9 +144,9 @@ impl Listener {
         self.gate.warning().or(plain).or(unused)
     }
 
-    /// The attempts to get in that were refused.
-    pub fn refusals(&self) -> &Refusals {
-        &self.refusals
+    /// What it counts of its callers.
+    pub fn access_log(&self) -> &AccessLog {
+        &self.access_log
     }
 }
 
@@ -165,7 +165,7 @@ pub async fn bind(
     let requests_certificates = tls.tls_client_ca.is_some();
     let tls = tls.load(&handshake::PROTOCOLS)?;
     let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
-    let listener = Listener { tcp, gate, tls, requests_certificates, refusals: Refusals::default(), shares: None };
+    let listener = Listener { tcp, gate, tls, requests_certificates, access_log: AccessLog::default(), shares: None };
     if let Some(warning) = listener.warning() {
         tracing::warn!("{warning}");
     }
@@ -189,7 +189,7 @@ pub async fn serve(listener: Listener, router: Router, stop: CancellationToken) 
 
 async fn serve_within(
     limits: Limits,
-    Listener { tcp, gate, tls, refusals, shares, .. }: Listener,
+    Listener { tcp, gate, tls, access_log, shares, .. }: Listener,
     router: Router,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -197,7 +197,7 @@ async fn serve_within(
     let connections = Connections::new(limits.clone());
     let door = Guarded {
         gate: Arc::new(gate),
-        refusals,
+        access_log,
         shares,
         router,
         bodies: Bodies::new(limits.clone()),
@@ -239,7 +239,7 @@ async fn enter(connections: &Connections) -> Option<Arc<Entry>> {
 #[derive(Clone)]
 struct Guarded {
     gate: Arc<Gate>,
-    refusals: Refusals,
+    access_log: AccessLog,
     shares: Shares,
     router: Router,
     bodies: Bodies,
@@ -339,6 +339,7 @@ impl Guarded {
                     Err(too_much) => too_much.into_response(),
                     Ok(share) => {
                         taken = share;
+                        self.access_log.counts().note_request(&admitted);
                         self.route(admitted, request).await?
                     }
                 },
@@ -357,6 +358,7 @@ impl Guarded {
         mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(self.access_log.counts().clone());
         if let Some(session) = session {
             request.extensions_mut().insert(session);
         }
@@ -377,7 +379,7 @@ impl Guarded {
     /// The answer to a request that may not pass. An attempt to get in is counted and logged.
     fn refused(&self, denied: &Denied, request: &Request<Incoming>, peer: Option<SocketAddr>) -> Response<Body> {
         if let Some(reason) = denied.reason() {
-            self.refusals.note(reason, denied, request, peer);
+            self.access_log.note_refusal(reason, denied, request, peer);
         }
         let (method, uri) = (request.method(), request.uri());
         let problem = match denied {

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use command_handler::HandlerFigures;
-use http_server::Refusals;
+use http_server::AccessLog;
 use leader_consumer::LogAlarm;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -37,8 +37,8 @@ pub struct Sources {
     pub handler: HandlerFigures,
     /// Its restarted tasks.
     pub tasks: TaskHealth,
-    /// The attempts to get in that its listener refused.
-    pub refusals: Refusals,
+    /// What its listener counts of its callers.
+    pub access_log: AccessLog,
 }
 
 /// The figures. Some are measured for each request.
@@ -55,7 +55,7 @@ pub fn router(sources: Sources) -> Router {
 }
 
 impl Figures {
-    fn new(Sources { lag, live, alarm, keys, projector, handler, tasks, refusals }: Sources) -> Self {
+    fn new(Sources { lag, live, alarm, keys, projector, handler, tasks, access_log }: Sources) -> Self {
         let mut registry = Registry::with_prefix("tenuto");
         registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let lag = lag.map(LagFigures::new);
@@ -66,7 +66,7 @@ impl Figures {
         collect(&mut registry, Some(keys));
         collect(&mut registry, Some(handler.clone()));
         collect(&mut registry, Some(tasks));
-        collect(&mut registry, Some(refusals));
+        collect(&mut registry, Some(access_log));
         Self { registry, lag, handler }
     }
 

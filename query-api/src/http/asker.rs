@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use access::{Caller, Session};
+use access::{AccessCounts, Caller, Session};
 use axum::http::Extensions;
 use tokio::time::sleep;
 
@@ -14,13 +14,15 @@ const RECHECK: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone)]
 pub struct Asker {
     pub caller: Caller,
+    pub counts: AccessCounts,
     session: Option<Session>,
 }
 
 impl Asker {
     /// Who sent the request with these extensions.
     pub fn of(extensions: &Extensions) -> Self {
-        Self { caller: Caller::of(extensions), session: Session::of(extensions) }
+        let (caller, counts) = (Caller::of(extensions), AccessCounts::of(extensions));
+        Self { caller, counts, session: Session::of(extensions) }
     }
 
     /// Waits until the credentials of the request are not accepted any more.

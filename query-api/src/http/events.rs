@@ -24,7 +24,7 @@ const BEAT: Duration = Duration::from_secs(15);
 
 /// Answers a request with a stream. An error of the operation is an event of the stream.
 pub fn stream(endpoint: &Arc<Endpoint>, request: Request, asker: Asker) -> Response {
-    let answers = endpoint.clone().answers(request, asker.caller.clone());
+    let answers = endpoint.clone().answers(request, asker.clone());
     stream_of(endpoint, answers, asker)
 }
 

@@ -50,7 +50,7 @@ pub async fn post(
     };
     match from_json(&body) {
         Ok(request) if wanted == Wanted::EventStream => events::stream(&endpoint, request, asker),
-        Ok(request) => match endpoint.read(request, asker.caller).await {
+        Ok(request) => match endpoint.read(request, &asker).await {
             Ok(operation) => endpoint.respond_to(wanted, operation).await,
             Err(error) => respond_with(wanted, Answered::refusal(error)).await,
         },
@@ -83,7 +83,7 @@ pub async fn get(
         Ok(request) => request,
         Err(error) => return refuse(wanted, StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let operation = match endpoint.read(request, asker.caller.clone()).await {
+    let operation = match endpoint.read(request, &asker).await {
         Ok(operation) => operation,
         Err(error) if wanted == Wanted::EventStream => return events::refuse(&endpoint, error, asker),
         Err(error) => return respond_with(wanted, Answered::refusal(error)).await,

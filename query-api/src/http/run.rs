@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use access::Caller;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response as Answer, ServerError, Value};
 use futures::stream::{self, BoxStream};
@@ -18,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use views::{Store, ViewsError};
 
+use super::asker::Asker;
 use super::endpoint::Endpoint;
 use super::operation;
 use crate::admission::{Overloaded, Place};
@@ -65,7 +65,7 @@ impl Answered {
 
 impl Endpoint {
     /// Reads the document of a request, if the caller may ask for what is in it.
-    pub(super) async fn read(&self, request: Request, caller: Caller) -> Result<Operation, ServerError> {
+    pub(super) async fn read(&self, request: Request, asker: &Asker) -> Result<Operation, ServerError> {
         let (document, place) = if tokens(&request.query) <= LIGHT_TOKENS {
             (Document::read(request).map_err(|error| *error)?, None)
         } else {
@@ -74,14 +74,14 @@ impl Endpoint {
             (document.map_err(|error| *error)?, Some(place))
         };
         let Document { request, kind, weight } = document;
-        let request = permission::admitted(request, kind, caller)?;
+        let request = permission::admitted(request, kind, asker.caller.clone(), &asker.counts)?;
         Ok(Operation { document: Document { request, kind, weight }, place })
     }
 
     /// The answers. An operation that is not well-formed has one, which is a request error.
-    pub(super) fn answers(self: Arc<Self>, request: Request, caller: Caller) -> BoxStream<'static, Answered> {
+    pub(super) fn answers(self: Arc<Self>, request: Request, asker: Asker) -> BoxStream<'static, Answered> {
         let answers = async move {
-            match self.read(request, caller).await {
+            match self.read(request, &asker).await {
                 Ok(operation) => self.answers_to(operation),
                 Err(error) => only(Answered::refusal(error)),
             }

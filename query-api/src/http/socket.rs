@@ -162,7 +162,7 @@ impl Connection {
             ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Close::Unauthorized.into()),
             ClientMessage::Subscribe { id, payload } => {
                 let request = from_value(payload).map_err(|error| Close::InvalidMessage(error.to_string()))?;
-                Ok(self.operations.begin(id, self.endpoint.clone().answers(request, self.asker.caller.clone()))?)
+                Ok(self.operations.begin(id, self.endpoint.clone().answers(request, self.asker.clone()))?)
             }
             ClientMessage::Complete { id } => {
                 self.operations.stop(&id);

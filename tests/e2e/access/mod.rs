@@ -1,5 +1,6 @@
 //! Callers are authenticated: who gets in, who does not, and what each role may do.
 
+mod counted;
 mod issuer;
 mod matrix;
 mod own_orders;

@@ -37,6 +37,13 @@ pub struct ExportArgs {
     log: LogArgs,
 }
 
+impl ExportArgs {
+    /// The id of the order.
+    pub(crate) fn order_id(&self) -> &str {
+        self.order.as_str()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// Events, chain, and the proof that the newest seal covers them, as JSON: `tenuto audit verify

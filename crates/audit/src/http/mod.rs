@@ -9,7 +9,7 @@ mod run;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Caller;
+use access::{AccessCounts, Caller};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Extensions, StatusCode, header};
@@ -92,6 +92,7 @@ async fn export_order(
     let Exported { text, findings } = audits.in_time(exported(&audits.log, &order, format, &progress)).await?;
     let (media_type, ending) = file_type(format);
     let principal = Caller::of(&extensions).name().map(str::to_owned);
+    AccessCounts::of(&extensions).note_export();
     info!(principal, %order, format = ending, differences = findings.len(), "the history of an order was exported");
     // An order's id has no character that would have to be escaped.
     let disposition = format!("attachment; filename=\"order-{order}.{ending}\"");

@@ -93,6 +93,8 @@ async fn create(args: CreateArgs) -> Result<ExitCode, MaintenanceError> {
         expires_at: args.expires.map(|after| Utc::now() + after),
     };
     api_keys::add(&pool, &new).await?;
+    let (expires, roles) = (new.expires_at.map(|at| at.to_rfc3339()), new.roles.join(" "));
+    tracing::info!(key = key.id(), principal = args.name, roles, expires, "an API key was created");
     // On standard output there is nothing but the key, so that it can go into a file.
     output::complain(&format!("the key {} of {}; it is shown this once:", key.id(), printable(&args.name)));
     output::print(&format!("{}\n", key.reveal()))?;
@@ -126,6 +128,7 @@ fn in_words(key: &ApiKeyRow, now: DateTime<Utc>) -> String {
 
 async fn revoke(pool: &PgPool, id: &str) -> Result<ExitCode, MaintenanceError> {
     if api_keys::revoke(pool, id).await? {
+        tracing::info!(key = id, "an API key was revoked");
         output::announce(&format!("the key {id} is revoked; within ten seconds no instance accepts it\n"));
         return Ok(ExitCode::SUCCESS);
     }
