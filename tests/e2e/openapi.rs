@@ -147,8 +147,8 @@ async fn every_example_of_an_order_and_of_a_workflow_is_accepted() {
         check(true).await;
         let other = json!(body.as_str().unwrap().replace("mail.send", "mail.say"));
         assert_eq!(post(&world, CHECK, &media_type, &other).send().await.unwrap().status(), 409);
-        let faulty = json!(body.as_str().unwrap().replace("mail.send", "post.send"));
-        let refused = post(&world, CHECK, &media_type, &faulty).send().await.unwrap();
+        let unnamed = json!(body.as_str().unwrap().replace("mail.send", "post.send"));
+        let refused = post(&world, CHECK, &media_type, &unnamed).send().await.unwrap();
         assert_eq!(refused.status(), 422);
         let problem: Value = refused.json().await.unwrap();
         let mut faults = problem["errors"].as_array().unwrap().iter();
