@@ -46,7 +46,7 @@ pub async fn run(args: AnswerArgs) -> Result<ExitCode, CommandError> {
 
 async fn answer(args: AnswerArgs) -> Result<ExitCode, CommandError> {
     let AnswerArgs { order, step, outcome, data, attribution, server, json } = args;
-    let mut body: Map<String, Value> = attribution.into_fields();
+    let mut body: Map<String, Value> = attribution.into_fields(&server);
     body.insert("outcome".to_owned(), json!(outcome));
     body.extend(data.map(|data| ("data".to_owned(), data)));
     match server.client()?.answer(&order, &step, &body).await? {

@@ -43,7 +43,7 @@ pub async fn run(args: ForgetArgs) -> Result<ExitCode, CommandError> {
 
 async fn forget(args: ForgetArgs) -> Result<ExitCode, CommandError> {
     let ForgetArgs { customer, attribution, server, json } = args;
-    match server.client()?.forget(&customer, &attribution.into_fields()).await? {
+    match server.client()?.forget(&customer, &attribution.into_fields(&server)).await? {
         Erasure::Done(forgotten) => {
             if json {
                 output::print_json(&format!("{}\n", json!(forgotten)))?;

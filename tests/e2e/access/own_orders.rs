@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Guarded;
-use crate::process::until;
+use crate::process::{binary, ends, until};
 use crate::world::order;
 
 const WAITING: &str = "workflow: waiting\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  rest: { wait: 30d }\n  tell: { after: [rest], request: p.tell }\n";
@@ -131,6 +131,23 @@ async fn the_actor_of_an_event_is_the_principal() {
     assert_eq!(actors(0, "OrderPaused"), "ann@company");
     assert_eq!(actors(1, "OrderPaused"), "bob, by desk");
     assert_eq!(actors(0, "OrderPlaced"), "web");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_with_a_key_acts_as_its_principal_and_not_as_the_user_of_the_machine() {
+    let (guarded, _, _) = with_orders_of_two_shops().await;
+    let (_, desk) = guarded.key(&["--role", "operator", "--name", "desk"]);
+    let mut pause = binary();
+    pause.args(["pause", "web-1", "--reason", "recount", "--server", &guarded.base]);
+    ends(&pause.env("TENUTO_TOKEN", &desk).env("USER", "root").output().unwrap(), 0);
+    let query = "{ orders(where: { state: PAUSED }) { nodes { timeline { nodes { type actor } } } } }";
+    until("the views have it", async || {
+        let found = guarded.query(&desk, query).await;
+        found["data"]["orders"]["nodes"][0]["timeline"]["nodes"]
+            .as_array()
+            .is_some_and(|events| events.iter().any(|event| event["type"] == "OrderPaused" && event["actor"] == "desk"))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,11 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// Whether requests have credentials.
+    pub(crate) fn sends_credentials(&self) -> bool {
+        self.token_file.is_some() || token::is_in_environment()
+    }
+
     /// A client of that server.
     pub fn client(&self) -> Result<Client, CommandError> {
         let server = running::server(exposed(self.server.as_ref()))?;

@@ -23,6 +23,11 @@ pub fn read(file: Option<&Path>) -> Result<Option<HeaderValue>, CommandError> {
     }
 }
 
+/// Whether the environment has credentials.
+pub fn is_in_environment() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 fn header(from: &str, text: &str) -> Result<HeaderValue, CommandError> {
     let token = text.trim();
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -72,15 +72,16 @@ pub(super) struct AttributionArgs {
     /// The reason, which is recorded
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The person who acts [default: the user]
+    /// The person who acts [default: the user; none, if credentials are sent: the server knows whose
+    /// they are]
     #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
     actor: Option<String>,
 }
 
 impl AttributionArgs {
-    /// As fields of a request.
-    pub fn into_fields(self) -> Map<String, Value> {
-        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+    /// As fields of a request to a server.
+    pub fn into_fields(self, server: &ServerArgs) -> Map<String, Value> {
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty() && !server.sends_credentials());
         let actor = self.actor.or_else(user).map(|actor| ("actor".to_owned(), json!(actor)));
         [("reason".to_owned(), json!(self.reason))].into_iter().chain(actor).collect()
     }
@@ -173,7 +174,7 @@ async fn operate(
     let mut asked = fields.clone();
     asked.extend(which.clone());
     asked.insert("server".to_owned(), json!(client.base()));
-    fields.extend(more.attribution.into_fields());
+    fields.extend(more.attribution.into_fields(&more.server));
     let checkpoint = Checkpoint::open(more.resume.as_deref(), Value::Object(asked))?;
     let asked = Asked { action, fields, json: more.json };
     if more.dry_run {
