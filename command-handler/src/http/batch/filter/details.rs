@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::super::super::fields::Fields;
-use super::span;
+use super::times::span;
 use super::values::{below, list, range, text};
 
 pub(super) fn total(fields: &mut Fields, at: &str) -> AmountRange {

@@ -6,17 +6,17 @@
 //! no order, or for every order, is a mistake.
 
 mod details;
+mod times;
 mod values;
 
-use chrono::{DateTime, Utc};
-use domain::Timestamp;
-use domain::filter::{FilterFault, MAX_ATTRIBUTES, OrderFilter, TimeRange, WorkflowFilter};
+use domain::filter::{FilterFault, MAX_ATTRIBUTES, OrderFilter, WorkflowFilter};
 use domain::order::State;
 use domain::order::request::Violation;
 use http_problem::Problem;
 use serde_json::{Value, json};
 
-use self::values::{below, list, range, text, whole_number};
+use self::times::span;
+use self::values::{below, list, text, whole_number};
 use crate::http::fields::Fields;
 use crate::http::openapi::parts;
 
@@ -63,28 +63,6 @@ fn workflow(fields: &mut Fields, at: &str) -> Option<WorkflowFilter> {
     let version = whole_number(&mut workflow, "version", 1, "from 1 on");
     fields.wrong_too(workflow.faults());
     Some(WorkflowFilter { name, version })
-}
-
-fn span(fields: &mut Fields, name: &str, at: &str) -> TimeRange {
-    range(fields, name, at, ["from", "to"], |bounds| TimeRange {
-        from: moment(bounds, "from"),
-        to: moment(bounds, "to"),
-    })
-}
-
-fn moment(bounds: &mut Fields, name: &str) -> Option<Timestamp> {
-    let text = bounds.text(name, |text| {
-        let wrong = || format!("must be a moment like \"2026-01-31T09:00:00Z\", found {text:?}");
-        read(text).is_none().then(wrong)
-    })?;
-    read(&text)
-}
-
-/// A moment of a year that the views can compare with.
-fn read(text: &str) -> Option<Timestamp> {
-    use chrono::Datelike;
-    let moment = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
-    (moment.year() > 0).then_some(moment)
 }
 
 /// A filter for the description of the interface: the fields that the other examples lack.
@@ -189,7 +167,8 @@ mod tests {
     use std::time::Duration;
 
     use axum::response::IntoResponse;
-    use domain::filter::{AmountRange, AttributeFilter, StepFilter};
+    use domain::Timestamp;
+    use domain::filter::{AmountRange, AttributeFilter, StepFilter, TimeRange};
     use domain::order::StepStatus;
     use rust_decimal::Decimal;
 
