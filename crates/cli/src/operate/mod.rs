@@ -72,8 +72,8 @@ pub(super) struct AttributionArgs {
     /// The reason, which is recorded
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The person who acts [default: the user; none, if credentials are sent: the server knows whose
-    /// they are]
+    /// The person who acts [default: the user; none, if credentials are sent, since the server
+    /// knows whose they are]
     #[arg(long, env = "TENUTO_ACTOR", value_name = "NAME")]
     actor: Option<String>,
 }
