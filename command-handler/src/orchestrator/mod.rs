@@ -244,22 +244,13 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let order = loaded.ok_or_else(|| CommandError::UnknownOrder(order_id.clone()))?;
         let workflow = self.0.workflows.get(&order.state.placed.workflow).await;
         let workflow = workflow.map_err(|error| CommandError::Failed(error.to_string()))?;
-        let mut asked = Vec::new();
-        for (step, state) in &order.state.steps {
-            let mut add = |direction, participant: Option<&String>| {
-                let request =
-                    |participant: &String| Asked { step: step.clone(), direction, participant: participant.clone() };
-                asked.extend(participant.map(request));
-            };
-            add(Direction::Do, state.requested.as_ref().map(|requested| &requested.participant));
-            // Another participant may undo a step.
-            let undo = workflow
-                .as_ref()
-                .filter(|_| state.undo_attempts > 0)
-                .and_then(|workflow| workflow.step(step)?.undo.as_ref());
-            add(Direction::Undo, undo.map(|undo| &undo.participant));
-        }
-        Ok(Belonging { placed_by: order.state.placed.placed_by.clone(), asked })
+        let of_step = |step: &StepId, direction| {
+            let participant = order.state.asked(step, direction, workflow.as_deref())?.to_owned();
+            Some(Asked { step: step.clone(), direction, participant })
+        };
+        let steps = order.state.steps.keys();
+        let asked = steps.flat_map(|step| [Direction::Do, Direction::Undo].map(|direction| of_step(step, direction)));
+        Ok(Belonging { placed_by: order.state.placed.placed_by.clone(), asked: asked.flatten().collect() })
     }
 
     /// The personal data of an order.

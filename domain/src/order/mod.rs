@@ -3,6 +3,7 @@
 //! [`decide_next`] turns a [`Command`] into [`Event`]s, [`evolve()`] folds them into an
 //! [`Order`], and [`pending()`] lists the due work of that state.
 
+mod asked;
 mod attempt_id;
 mod command;
 mod content;

@@ -5,7 +5,7 @@ use access::{Denied, Operation, Reach};
 use async_graphql::{Context, ID, Result, SimpleObject};
 use chrono::Utc;
 use domain::ids::OrderId;
-use domain::order::{self, Allowance, Order};
+use domain::order::{self, Allowance, Direction, Order};
 use domain::workflow::Workflow;
 use views::{OrderRow, ViewsError};
 
@@ -19,7 +19,7 @@ use crate::permission::{caller, reach};
 pub struct OrderOperation {
     pub operation: OperationKind,
     /// The step that it is about; null: the order as a whole.
-    step: Option<ID>,
+    pub step: Option<ID>,
     /// Whether it is about the undo of the step.
     undo: bool,
     /// Whether it would be taken. The order may change before the command arrives.
@@ -48,11 +48,17 @@ pub async fn of(
         let steps = state.unsettled().flat_map(|step| order::operations_on(workflow, &state, step, now));
         order::operations(workflow, &state, now).into_iter().chain(steps).collect()
     };
-    Ok(Some(found.into_iter().map(|allowance| limited(context, row, &state, allowance)).collect()))
+    let limited = |allowance| limited(context, row, (&state, workflow), allowance);
+    Ok(Some(found.into_iter().map(limited).collect()))
 }
 
 /// The caller's rights come first: a caller without them learns nothing else.
-fn limited(context: &Context<'_>, row: &OrderRow, state: &Order, allowance: Allowance) -> OrderOperation {
+fn limited(
+    context: &Context<'_>,
+    row: &OrderRow,
+    (state, workflow): (&Order, &Workflow),
+    allowance: Allowance,
+) -> OrderOperation {
     let Allowance { operation, step, is_undo, outcomes, refusal } = allowance;
     let right = match operation {
         order::OperationKind::Cancel => Operation::CancelOrder,
@@ -65,8 +71,9 @@ fn limited(context: &Context<'_>, row: &OrderRow, state: &Order, allowance: Allo
     let may = match reach(context, right) {
         Reach::Everything => true,
         reach @ Reach::Own(_) if operation == order::OperationKind::Answer => {
-            let asked = step.as_ref().and_then(|step| state.steps.get(step)?.requested.as_ref());
-            asked.is_some_and(|asked| reach.covers_participant(&asked.participant))
+            let direction = if is_undo { Direction::Undo } else { Direction::Do };
+            let asked = step.as_ref().and_then(|step| state.asked(step, direction, Some(workflow)));
+            asked.is_some_and(|participant| reach.covers_participant(participant))
         }
         reach @ Reach::Own(_) => reach.covers_order(row.placed_by.as_deref()),
         Reach::Nothing => false,
