@@ -1,14 +1,17 @@
 //! What the caller of a request may read: which root fields, which orders, and whether with the
 //! personal data in them. The table is in `access`.
 
-use access::{AccessCounts, Caller, Denied, Operation, Reach, routes};
+use access::{AccessCounts, Caller, Denied, Operation, Orders, Reach, routes};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Request, ServerError};
+use chrono::Utc;
 use domain::filter::OrderFilter;
 use domain::order::{Address, PersonalData};
 use views::OrderRow;
 
 use crate::disclosures::Disclosures;
+use crate::error::coded;
+use crate::filter;
 use crate::http::operation::root_fields;
 
 /// The code of the error for what a caller may not do.
@@ -76,12 +79,17 @@ pub fn disclosed(context: &Context<'_>, order: &str) {
     }
 }
 
-/// The part of a filter that a caller may see.
-pub fn narrowed(mut filter: OrderFilter, reach: &Reach) -> OrderFilter {
-    let own = match reach {
-        Reach::Everything => return filter,
-        Reach::Own(own) => own.placed_by.clone(),
-        Reach::Nothing => None,
+/// A filter of a request, now: the part of it that the caller may see.
+pub fn readable(context: &Context<'_>, filter: Option<filter::OrderFilter>) -> async_graphql::Result<OrderFilter> {
+    let checked = filter.unwrap_or_default().checked(Utc::now()).map_err(|fault| coded(&fault, "BAD_USER_INPUT"))?;
+    Ok(narrowed(checked, &reach(context, Operation::ReadOrders)))
+}
+
+fn narrowed(mut filter: OrderFilter, reach: &Reach) -> OrderFilter {
+    let own = match reach.orders() {
+        Orders::All => return filter,
+        Orders::PlacedBy(own) => Some(own.to_owned()),
+        Orders::None => None,
     };
     let is_asked_for = |own: &String| filter.placed_by.as_ref().is_none_or(|asked| asked.contains(own));
     filter.placed_by = Some(own.filter(is_asked_for).into_iter().collect());

@@ -31,6 +31,17 @@ pub enum Reach {
     Nothing,
 }
 
+/// The orders within a reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orders<'r> {
+    /// All orders.
+    All,
+    /// Those that this principal placed.
+    PlacedBy(&'r str),
+    /// No order.
+    None,
+}
+
 /// What is a caller's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Own {
@@ -104,12 +115,21 @@ impl Own {
 }
 
 impl Reach {
+    /// The orders within it.
+    pub fn orders(&self) -> Orders<'_> {
+        match self {
+            Self::Everything => Orders::All,
+            Self::Own(own) => own.placed_by.as_deref().map_or(Orders::None, Orders::PlacedBy),
+            Self::Nothing => Orders::None,
+        }
+    }
+
     /// Whether it covers an order that this principal placed.
     pub fn covers_order(&self, placed_by: Option<&str>) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Own(own) => own.placed_by.is_some() && own.placed_by.as_deref() == placed_by,
-            Self::Nothing => false,
+        match self.orders() {
+            Orders::All => true,
+            Orders::PlacedBy(own) => placed_by == Some(own),
+            Orders::None => false,
         }
     }
 

@@ -41,7 +41,7 @@ pub mod token;
 pub use admitted::{Admitted, Credentials};
 pub use answers::protected;
 pub use authenticate::{Authenticate, Bearer, Checking, NotAuthenticated};
-pub use caller::{Caller, Own, Reach};
+pub use caller::{Caller, Orders, Own, Reach};
 pub use counts::AccessCounts;
 pub use exposure::{Exposure, Names, NotLoopback};
 pub use gate::{Denied, Forbidden, Gate};

@@ -1,6 +1,6 @@
 //! What people did to orders.
 
-use access::{Operation, Own, Reach};
+use access::{Operation, Orders};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -53,12 +53,10 @@ pub async fn list(
     let actor = which.actor.as_deref().map(comparable);
     let (from, to) = (which.from.map(within_history), which.to.map(within_history));
     let which = ActionsOf { actor: actor.as_deref(), from, to, placed_by: None };
-    let rows = match reach(context, Operation::ReadOrders) {
-        Reach::Everything => store.actions(&which, &page).await,
-        Reach::Own(Own { placed_by: Some(own), .. }) => {
-            store.actions(&ActionsOf { placed_by: Some(&own), ..which }, &page).await
-        }
-        Reach::Own(_) | Reach::Nothing => Ok(Vec::new()),
+    let rows = match reach(context, Operation::ReadOrders).orders() {
+        Orders::All => store.actions(&which, &page).await,
+        Orders::PlacedBy(own) => store.actions(&ActionsOf { placed_by: Some(own), ..which }, &page).await,
+        Orders::None => Ok(Vec::new()),
     };
     let rows = rows.map_err(QueryError::from)?;
     let orders = Order::of_ids(store, rows.iter().map(|row| row.order_id.clone()).collect()).await?;

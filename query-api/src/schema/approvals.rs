@@ -1,6 +1,6 @@
 //! The steps that wait for a person.
 
-use access::{Operation, Own, Reach};
+use access::{Operation, Orders};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
@@ -23,13 +23,12 @@ pub struct Approval {
 pub async fn list(context: &Context<'_>, arguments: &PageArguments) -> Result<Connection<String, Approval>> {
     let page = arguments.check(place).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
     let store = context.data::<Store>()?;
-    let rows = match reach(context, Operation::ReadOrders) {
-        Reach::Everything => store.approvals(None, &page).await.map_err(QueryError::from)?,
-        Reach::Own(Own { placed_by: Some(own), .. }) => {
-            store.approvals(Some(&own), &page).await.map_err(QueryError::from)?
-        }
-        Reach::Own(_) | Reach::Nothing => Vec::new(),
+    let rows = match reach(context, Operation::ReadOrders).orders() {
+        Orders::All => store.approvals(None, &page).await,
+        Orders::PlacedBy(own) => store.approvals(Some(own), &page).await,
+        Orders::None => Ok(Vec::new()),
     };
+    let rows = rows.map_err(QueryError::from)?;
     let orders = Order::of_ids(store, rows.iter().map(|row| row.order_id.clone()).collect()).await?;
     let with_order = |row: ApprovalRow| Some(Approval { order: orders.get(&row.order_id)?.clone(), row });
     let approvals = rows.into_iter().filter_map(with_order).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use access::{Operation, Own, Reach};
+use access::{Operation, Orders};
 use async_graphql::{Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use views::{ParticipantRow, ParticipantWorkRow, Store};
@@ -56,14 +56,12 @@ pub async fn list(context: &Context<'_>) -> Result<ParticipantList> {
     let store = context.data::<Store>()?;
     let most = i64::try_from(MAX_PARTICIPANTS).unwrap_or(i64::MAX);
     let named = store.participants(most.saturating_add(1)).await.map_err(QueryError::from)?;
-    let work = match reach(context, Operation::CountOrders) {
-        Reach::Everything => store.participants_work(None).await.map_err(QueryError::from)?,
-        Reach::Own(Own { placed_by: Some(own), .. }) => {
-            store.participants_work(Some(&own)).await.map_err(QueryError::from)?
-        }
-        Reach::Own(_) | Reach::Nothing => Vec::new(),
+    let work = match reach(context, Operation::CountOrders).orders() {
+        Orders::All => store.participants_work(None).await,
+        Orders::PlacedBy(own) => store.participants_work(Some(own)).await,
+        Orders::None => Ok(Vec::new()),
     };
-    let mut nodes = combined(named, work)?;
+    let mut nodes = combined(named, work.map_err(QueryError::from)?)?;
     let truncated = nodes.len() > MAX_PARTICIPANTS;
     nodes.truncate(MAX_PARTICIPANTS);
     Ok(ParticipantList { nodes, truncated })

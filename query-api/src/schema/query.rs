@@ -1,6 +1,6 @@
 //! The queries.
 
-use access::{Operation, Own, Reach};
+use access::{Operation, Orders, Reach};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, ErrorExtensions, ID, Object, Result};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -23,7 +23,7 @@ use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
 use crate::paging::{Cut, PageArguments, cost_factor, cut};
-use crate::permission::{is_readable, narrowed, reach};
+use crate::permission::{is_readable, reach, readable};
 use crate::sort::OrderSort;
 
 /// The queries.
@@ -76,9 +76,7 @@ impl Query {
         let sort = order_by.unwrap_or(OrderSort::PlacedAtDesc);
         let arguments = PageArguments { first, after, last, before };
         let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
-        let criteria =
-            filter.unwrap_or_default().checked(Utc::now()).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
-        let criteria = narrowed(criteria, &reach(context, Operation::ReadOrders));
+        let criteria = readable(context, filter)?;
         fresh(context, freshness).await?;
         let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(QueryError::from)?;
         let is_whole = page.after.is_none() && page.before.is_none();
@@ -171,10 +169,10 @@ impl Query {
     async fn overview(&self, context: &Context<'_>) -> Result<Overview> {
         let store = context.data::<Store>()?;
         let counts = async {
-            match reach(context, Operation::CountOrders) {
-                Reach::Everything => store.counts().await,
-                Reach::Own(Own { placed_by: Some(own), .. }) => store.counts_of(&own).await,
-                Reach::Own(_) | Reach::Nothing => Ok(Vec::new()),
+            match reach(context, Operation::CountOrders).orders() {
+                Orders::All => store.counts().await,
+                Orders::PlacedBy(own) => store.counts_of(own).await,
+                Orders::None => Ok(Vec::new()),
             }
         };
         let (counts, progress) = tokio::try_join!(counts, store.progress()).map_err(QueryError::from)?;
@@ -196,10 +194,10 @@ impl Query {
             return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
         }
         let store = context.data::<Store>()?;
-        let rows = match reach(context, Operation::CountOrders) {
-            Reach::Everything => store.counts_by_hour(from, to).await,
-            Reach::Own(Own { placed_by: Some(own), .. }) => store.counts_by_hour_of(&own, from, to).await,
-            Reach::Own(_) | Reach::Nothing => Ok(Vec::new()),
+        let rows = match reach(context, Operation::CountOrders).orders() {
+            Orders::All => store.counts_by_hour(from, to).await,
+            Orders::PlacedBy(own) => store.counts_by_hour_of(own, from, to).await,
+            Orders::None => Ok(Vec::new()),
         };
         let rows = rows.map_err(QueryError::from)?;
         Ok(rows.into_iter().map(HourCount::try_from).collect::<std::result::Result<_, _>>()?)

@@ -2,7 +2,6 @@
 
 use access::Operation;
 use async_graphql::{Context, ID, Result, Subscription};
-use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
@@ -11,7 +10,7 @@ use super::scalars::Position;
 use crate::error::{coded, unknown_name};
 use crate::filter::{OrderFilter, comparable};
 use crate::live::{Begin, Ended, Interest, Live};
-use crate::permission::{narrowed, reach};
+use crate::permission::{reach, readable};
 
 type Changes = BoxStream<'static, Result<Order>>;
 
@@ -41,9 +40,7 @@ impl Subscription {
         #[graphql(name = "where")] filter: Option<OrderFilter>,
         from: Option<Position>,
     ) -> Result<Changes> {
-        let criteria =
-            filter.unwrap_or_default().checked(Utc::now()).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
-        let criteria = narrowed(criteria, &reach(context, Operation::ReadOrders));
+        let criteria = readable(context, filter)?;
         let live = context.data::<Live>()?;
         if let Some(unknown) = live.unknown(&criteria).await? {
             return Err(unknown_name(&unknown));

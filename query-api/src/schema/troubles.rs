@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use access::{Operation, Own, Reach};
+use access::{Operation, Orders};
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::error_class::ErrorClass;
@@ -62,14 +62,15 @@ pub struct Trouble {
 /// Reads the groups.
 pub async fn list(context: &Context<'_>) -> Result<TroubleList> {
     let store = context.data::<Store>()?;
-    let own = match reach(context, Operation::ReadOrders) {
-        Reach::Everything => None,
-        Reach::Own(Own { placed_by: Some(own), .. }) => Some(own),
-        Reach::Own(_) | Reach::Nothing => return Ok(TroubleList { nodes: Vec::new(), truncated: false }),
+    let reach = reach(context, Operation::ReadOrders);
+    let own = match reach.orders() {
+        Orders::All => None,
+        Orders::PlacedBy(own) => Some(own),
+        Orders::None => return Ok(TroubleList { nodes: Vec::new(), truncated: false }),
     };
     let most = i64::try_from(MAX_ORDERS).unwrap_or(i64::MAX).saturating_add(1);
-    let stuck = store.stuck(own.as_deref(), most).await.map_err(QueryError::from)?;
-    let late = store.late(own.as_deref(), most).await.map_err(QueryError::from)?;
+    let stuck = store.stuck(own, most).await.map_err(QueryError::from)?;
+    let late = store.late(own, most).await.map_err(QueryError::from)?;
     let mut truncated = stuck.len() > MAX_ORDERS || late.len() > MAX_ORDERS;
     let now = Utc::now();
     let mut groups: BTreeMap<Cause, Trouble> = BTreeMap::new();
@@ -221,17 +222,14 @@ impl Trouble {
             let store = context.data::<Store>()?;
             let row = store.order(id).await.map_err(QueryError::from)?.filter(|row| is_readable(context, row));
             let Some(order) = Order::list(store, Vec::from_iter(row))?.pop() else { return Ok(None) };
-            let of_step = match &self.cause.step {
-                Some(step) => order.allowed(context, Some(ID::from(step))).await?.unwrap_or_default(),
-                None => Vec::new(),
+            let operations = order.allowed(context, None).await?.unwrap_or_default();
+            let rank = |operation: &OrderOperation| {
+                let kind = Self::REPAIRS.iter().position(|repair| *repair == operation.operation)?;
+                Some((kind, operation.step.as_deref() != self.cause.step.as_ref()))
             };
-            let whole = order.allowed(context, None).await?.unwrap_or_default();
-            let mut allowed: Vec<OrderOperation> =
-                of_step.into_iter().chain(whole).filter(|operation| operation.allowed).collect();
-            let first = Self::REPAIRS
-                .iter()
-                .find_map(|wanted| allowed.iter().position(|operation| operation.operation == *wanted));
-            Ok(first.map(|index| allowed.swap_remove(index)))
+            let allowed = operations.into_iter().filter(|operation| operation.allowed);
+            let ranked = allowed.filter_map(|operation| Some((rank(&operation)?, operation)));
+            Ok(ranked.min_by_key(|(rank, _)| *rank).map(|(_, operation)| operation))
         };
         found.await.transpose()
     }

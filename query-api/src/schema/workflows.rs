@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use access::{Operation, Own, Reach};
+use access::{Operation, Orders};
 use async_graphql::{Context, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 use views::{RegisteredRow, Store, WorkflowCountRow, WorkflowKey};
@@ -60,10 +60,10 @@ pub async fn list(context: &Context<'_>) -> Result<WorkflowList> {
     let mut rows = store.registered(most.saturating_add(1)).await.map_err(QueryError::from)?;
     let truncated = rows.len() > MAX_VERSIONS;
     rows.truncate(MAX_VERSIONS);
-    let counts = match reach(context, Operation::CountOrders) {
-        Reach::Everything => Some(store.counts_by_workflow().await),
-        Reach::Own(Own { placed_by: Some(own), .. }) => Some(store.counts_by_workflow_of(&own).await),
-        Reach::Own(_) | Reach::Nothing => None,
+    let counts = match reach(context, Operation::CountOrders).orders() {
+        Orders::All => Some(store.counts_by_workflow().await),
+        Orders::PlacedBy(own) => Some(store.counts_by_workflow_of(own).await),
+        Orders::None => None,
     };
     let counts = counts.transpose().map_err(QueryError::from)?;
     Ok(WorkflowList { nodes: grouped(rows, counts.map(by_version).transpose()?.as_mut()), truncated })
