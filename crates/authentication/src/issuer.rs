@@ -9,7 +9,7 @@ use access::token::Rejected;
 use access::token::key_set::KeySet;
 use error_causes::with_causes;
 use jsonwebtoken::jwk::JwkSet;
-use reqwest::{Client, Response};
+use reqwest::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -128,7 +128,7 @@ impl Source {
             return Err(FetchError::Status { url: url.to_owned(), status: status.as_u16() });
         }
         let malformed = |fault: String| FetchError::Malformed { url: url.to_owned(), fault };
-        let body = bounded(response).await.map_err(no_answer)?;
+        let body = http_client::whole(response, MAX_BYTES).await.map_err(no_answer)?;
         let body = body.ok_or_else(|| malformed(format!("it has more than {MAX_BYTES} bytes")))?;
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))
     }
@@ -140,18 +140,6 @@ impl Source {
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
-}
-
-/// The body, if it is not too large.
-async fn bounded(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_BYTES {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body))
 }
 
 #[cfg(test)]

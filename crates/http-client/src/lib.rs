@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use reqwest::{ClientBuilder, Error};
 
-pub use body::at_most;
+pub use body::{at_most, whole};
 pub use destinations::{Destinations, NotARule, NotPermitted, Rule};
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use clap::Args;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
@@ -272,7 +272,7 @@ impl Client {
 
     async fn read(&self, url: &str, response: Response) -> Result<Answer, CommandError> {
         let (status, asked_delay) = (response.status(), retry::asked_delay(response.headers()));
-        match body(response).await {
+        match http_client::whole(response, MAX_ANSWER).await {
             Ok(Some(body)) => Ok(Answer { status, asked_delay, body }),
             Ok(None) => Err(CommandError::Answer {
                 url: url.to_owned(),
@@ -350,18 +350,6 @@ fn shortened(text: &str) -> String {
     let end = text.char_indices().nth(MAX_DETAIL).map_or(text.len(), |(index, _)| index);
     let dots = if end < text.len() { "…" } else { "" };
     printable(&format!("{}{dots}", &text[..end])).into_owned()
-}
-
-/// The whole body, unless it is too large.
-async fn body(mut response: Response) -> Result<Option<Bytes>, reqwest::Error> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Ok(None);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Some(body.freeze()))
 }
 
 /// The deepest cause of an error: the errors above it only name it.
