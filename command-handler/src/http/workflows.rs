@@ -53,11 +53,9 @@ pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
-    let (_, bytes) = body::bytes(request, &MEDIA_TYPES).await?;
-    let source = std::str::from_utf8(&bytes).map_err(not_utf8)?;
-    check_urls(&endpoint, source)?;
+    let source = file(&endpoint, request).await?;
     let Registration { registered, reference, position } =
-        in_time(async { endpoint.orchestrator.workflows().register(source).await.map_err(problem) }).await?;
+        in_time(async { endpoint.orchestrator.workflows().register(&source).await.map_err(problem) }).await?;
     let status = match registered {
         Registered::New => StatusCode::CREATED,
         Registered::Known => StatusCode::OK,
@@ -70,12 +68,18 @@ pub(super) async fn check<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
+    let source = file(&endpoint, request).await?;
+    let (WorkflowRef { name, version }, registered) =
+        in_time(async { endpoint.orchestrator.workflows().check(&source).await.map_err(problem) }).await?;
+    Ok(Json(WorkflowCheck { workflow: name, version, is_registered: registered.is_some() }))
+}
+
+/// The text of the file in a request, whose participants have addresses here.
+async fn file<L: Log, C: Clock>(endpoint: &Handle<L, C>, request: Request<Body>) -> Result<String, Problem> {
     let (_, bytes) = body::bytes(request, &MEDIA_TYPES).await?;
     let source = std::str::from_utf8(&bytes).map_err(not_utf8)?;
-    check_urls(&endpoint, source)?;
-    let (WorkflowRef { name, version }, registered) =
-        in_time(async { endpoint.orchestrator.workflows().check(source).await.map_err(problem) }).await?;
-    Ok(Json(WorkflowCheck { workflow: name, version, is_registered: registered.is_some() }))
+    check_urls(endpoint, source)?;
+    Ok(source.to_owned())
 }
 
 fn not_utf8(error: Utf8Error) -> Problem {
