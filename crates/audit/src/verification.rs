@@ -28,20 +28,13 @@ pub(super) struct Verification {
     /// The log has no order up to this position, and no views were compared that may have one.
     saw_nothing: Option<u64>,
     progress: Arc<Progress<Walking>>,
-    shows_progress: bool,
 }
 
 impl Verification {
     /// An empty verification. Seals must be signed with one of these keys, if there are any.
-    pub fn with(keys: Vec<PublicKey>) -> Self {
-        let progress = Arc::new(Progress::start(Walking::default()));
-        let findings = Findings::default();
-        Self { keys, findings, looked_at: vec![], notes: vec![], saw_nothing: None, progress, shows_progress: true }
-    }
-
-    /// The same, which shows no progress: `progress` has that of the walk through the log.
-    pub fn silent(keys: Vec<PublicKey>, progress: Arc<Progress<Walking>>) -> Self {
-        Self { progress, shows_progress: false, ..Self::with(keys) }
+    /// `progress` has the counts of the walk through the log.
+    pub fn with(keys: Vec<PublicKey>, progress: Arc<Progress<Walking>>) -> Self {
+        Self { keys, findings: Findings::default(), looked_at: vec![], notes: vec![], saw_nothing: None, progress }
     }
 
     /// The report. An error if there was nothing to check.
@@ -164,8 +157,7 @@ impl Verification {
             self.saw_nothing = (count == 0 && checkpoint.is_none_or(|at| at <= end)).then_some(end);
             self.findings.extend(views::missing_keys(pool).await?.map(|reason| Finding::Keys { reason }));
             let orders = orders.into_iter().map(|(order, _)| order).collect();
-            let progress = if self.shows_progress { Progress::start } else { Progress::silent };
-            views::all(log, pool, orders, &workflows, progress, &mut self.findings).await?;
+            views::all(log, pool, orders, &workflows, &self.progress, &mut self.findings).await?;
             self.looked_at.push(format!("views: {count} orders, up to position {}", checkpoint.unwrap_or(0)));
         } else {
             self.without_views();

@@ -1,6 +1,7 @@
 //! `tenuto audit verify`: compares log, chains, seals and views with what was written.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use domain::ids::OrderId;
@@ -11,7 +12,9 @@ use super::error::AuditError;
 use super::findings::{Finding, Findings, Report};
 use super::seals::read_keys;
 use super::verification::Verification;
+use super::walk::Walking;
 use super::{bundle, order_id};
+use command_line::progress::Progress;
 use secrets::{SecretString, exposed};
 use servers::log::{LogArgs, OpenError};
 use servers::{NotNamed, connect};
@@ -81,7 +84,7 @@ async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, Aud
         }
         opened => opened?,
     };
-    let mut verification = Verification::with(keys);
+    let mut verification = Verification::with(keys, Arc::new(Progress::start(Walking::default())));
     let done = match &args.order {
         Some(order) => verification.order(&log, pool.as_ref(), order).await,
         None => verification.all(&log, pool.as_ref(), &args.seal, &args.heads).await,

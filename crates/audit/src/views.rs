@@ -14,7 +14,7 @@ use views::LogCheckError;
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings};
-use super::walk::cores;
+use super::walk::{Walking, cores};
 use command_line::progress::{Counts, Progress};
 use servers::log::Log;
 
@@ -73,19 +73,19 @@ pub(super) async fn one(log: &Log, pool: &PgPool, order: &OrderId, findings: &mu
 }
 
 /// Compares all views. `orders` are the log's orders, sorted, and `workflows` its streams of
-/// workflows.
+/// workflows. The progress is shown as that of the walk was.
 pub(super) async fn all(
     log: &Log,
     pool: &PgPool,
     orders: Vec<OrderId>,
     workflows: &BTreeSet<String>,
-    progress: impl FnOnce(Comparing) -> Progress<Comparing>,
+    walked: &Progress<Walking>,
     findings: &mut Findings,
 ) -> Result<(), AuditError> {
     let mut comparison = Comparison::open(pool, log.store.clone()).await?;
     findings.extend(found(comparison.workflows(workflows).await?));
 
-    let progress = progress(Comparing { total: orders.len() as u64, ..Comparing::default() });
+    let progress = walked.alike(Comparing { total: orders.len() as u64, ..Comparing::default() });
     let orders = Arc::new(orders);
     let workers = cores();
     let (sender, mut receiver) = mpsc::channel(workers);
@@ -141,7 +141,7 @@ fn found(Compared { differences, unreadable }: Compared) -> impl Iterator<Item =
 
 /// The progress of the comparison.
 #[derive(Debug, Default)]
-pub(super) struct Comparing {
+struct Comparing {
     done: u64,
     total: u64,
     differences: u64,

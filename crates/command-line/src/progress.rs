@@ -52,6 +52,11 @@ impl<C: Counts> Progress<C> {
         Self { bar: ProgressBar::hidden(), is_silent: true, counts: Mutex::new((counts, Instant::now())) }
     }
 
+    /// Shows other counts as these are shown, or keeps them as well.
+    pub fn alike<D: Counts>(&self, counts: D) -> Progress<D> {
+        if self.is_silent { Progress::silent(counts) } else { Progress::start(counts) }
+    }
+
     /// The present counts.
     pub fn counts(&self) -> C
     where

@@ -73,7 +73,7 @@ fn order_id(path: Id) -> Result<OrderId, Problem> {
 async fn verify_order(State(audits): State<Arc<Audits>>, id: Id) -> Result<Json<Report>, Problem> {
     let order = order_id(id)?;
     let report = audits.in_time(async {
-        let mut verification = Verification::silent(Vec::new(), Arc::new(Progress::silent(Walking::default())));
+        let mut verification = Verification::with(Vec::new(), Arc::new(Progress::silent(Walking::default())));
         verification.order(&audits.log, Some(&audits.pool), &order).await?;
         verification.report()
     });
@@ -131,7 +131,7 @@ async fn seals(State(audits): State<Arc<Audits>>) -> Result<Json<Value>, Problem
 async fn verify_all(State(audits): State<Arc<Audits>>) -> Result<impl IntoResponse, Problem> {
     let (log, pool) = (audits.log.clone(), audits.pool.clone());
     let verifying = |progress| async move {
-        let mut verification = Verification::silent(Vec::new(), progress);
+        let mut verification = Verification::with(Vec::new(), progress);
         verification.all(&log, Some(&pool), &[], &[]).await?;
         verification.report()
     };
