@@ -28,9 +28,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The time limit for a connection.
 const CONNECTING: Duration = Duration::from_secs(5);
 /// Headers of a request that go on, besides those of a `CloudEvent`.
-const OF_A_REQUEST: [HeaderName; 4] =
-    [header::AUTHORIZATION, header::ACCEPT, header::CONTENT_TYPE, header::CONTENT_ENCODING];
-const NAMED_OF_A_REQUEST: [&str; 2] = ["idempotency-key", "traceparent"];
+const OF_A_REQUEST: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::ACCEPT,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("traceparent"),
+];
 /// Headers of an answer that come back.
 const OF_AN_ANSWER: [HeaderName; 5] =
     [header::CONTENT_TYPE, header::LOCATION, header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW];
@@ -101,10 +106,7 @@ fn away(reason: &str) -> Response {
 }
 
 fn going_on(headers: &HeaderMap) -> HeaderMap {
-    let goes_on = |name: &HeaderName| {
-        OF_A_REQUEST.contains(name) || NAMED_OF_A_REQUEST.contains(&name.as_str()) || name.as_str().starts_with("ce-")
-    };
-    copied(headers, goes_on)
+    copied(headers, |name| OF_A_REQUEST.contains(name) || name.as_str().starts_with("ce-"))
 }
 
 /// The answer, as it arrives: a batch answers line by line.
