@@ -2,7 +2,7 @@ import { follow } from '../../live/follow';
 import { clock } from '../../parts/clock.svelte';
 import { query } from '../../query/client';
 import { isAbort, Problem, problemOf } from '../../query/problem';
-import { orderChanges, orderQuery, pastQuery, type Order, type OrderEvent, type Workflow } from './queries';
+import { operationsQuery, orderChanges, orderQuery, pastQuery, type Allowance, type Order, type OrderEvent, type Workflow } from './queries';
 
 /** How many events are asked for at once, and how many are loaded without being asked for. */
 const PAGE = 200;
@@ -15,6 +15,8 @@ export class OrderModel {
   order = $state.raw<Order | undefined>(undefined);
   workflow = $state.raw<Workflow | undefined>(undefined);
   events = $state.raw<OrderEvent[]>([]);
+  /** What can be done to it; empty: nothing, or it is not known. */
+  allowances = $state.raw<Allowance[]>([]);
   /** Whether the log has more events than are loaded. */
   hasMore = $state(false);
   isMissing = $state(false);
@@ -85,10 +87,22 @@ export class OrderModel {
         this.order = rest;
         if (first > 0) this.hasMore = timeline.pageInfo.hasNextPage;
       } while (this.hasMore && this.events.length < most);
+      await this.#readAllowances();
     } catch (error) {
       if (!this.#ended.signal.aborted && !isAbort(error)) this.problem = problemOf(error);
     } finally {
       this.#isReading = false;
+    }
+  }
+
+  /** Without the log they are not known, and the rest of the page still is. */
+  async #readAllowances() {
+    try {
+      const { order } = await query(operationsQuery, { id: this.id }, this.#ended.signal);
+      this.allowances = order?.operations ?? [];
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      this.allowances = [];
     }
   }
 

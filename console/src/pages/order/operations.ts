@@ -1,53 +1,22 @@
-/** What an operator can do to an order, and when it makes sense. The server decides; this only saves vain attempts. */
-import type { Order, Step } from './queries';
+/** What can be done to an order now: the rules are the decider's, and the server has applied them. */
+import type { Allowance, Order } from './queries';
 
 export type Action = 'cancel' | 'pause' | 'resume' | 'retry' | 'skip' | 'answer';
 
 export const actions: Action[] = ['answer', 'retry', 'skip', 'pause', 'resume', 'cancel'];
 
-/** The operation of the table of roles that each action needs. */
-export const needs: Record<Action, string> = {
-  cancel: 'cancelOrder',
-  pause: 'operateOrder',
-  resume: 'operateOrder',
-  retry: 'operateOrder',
-  skip: 'operateOrder',
-  answer: 'answerStep',
-};
-
-const ENDED = ['COMPLETED', 'CANCELED'];
-
-/** The steps that an action can name. */
-export function stepsFor(action: Action, order: Order): Step[] {
-  switch (action) {
-    case 'retry':
-      return order.steps.filter((step) => step.status === 'RETRYING' || step.status === 'STUCK');
-    case 'skip':
-      return order.steps.filter((step) => ['RUNNING', 'WAITING', 'RETRYING', 'COMPENSATING', 'STUCK'].includes(step.status));
-    case 'answer':
-      return order.steps.filter((step) => step.status === 'WAITING' && (step.mode === 'AWAIT' || step.mode === 'REQUEST'));
-    case 'cancel':
-    case 'pause':
-    case 'resume':
-      return [];
-  }
+function allowed(action: Action, allowances: readonly Allowance[]): Allowance[] {
+  return allowances.filter((allowance) => allowance.allowed && allowance.operation === action.toUpperCase());
 }
 
-/** Whether the state of the order allows an action. */
-export function isAllowed(action: Action, order: Order): boolean {
-  if (ENDED.includes(order.state)) return false;
-  switch (action) {
-    case 'cancel':
-      return order.state !== 'COMPENSATING';
-    case 'pause':
-      return order.state !== 'PAUSED' && order.state !== 'STUCK';
-    case 'resume':
-      return order.state === 'PAUSED';
-    case 'retry':
-    case 'skip':
-    case 'answer':
-      return stepsFor(action, order).length > 0;
-  }
+/** Whether the order takes an action, for itself or for one of its steps. */
+export function isAllowed(action: Action, allowances: readonly Allowance[]): boolean {
+  return allowed(action, allowances).length > 0;
+}
+
+/** The steps that an action can name. */
+export function stepsFor(action: Action, allowances: readonly Allowance[]): string[] {
+  return allowed(action, allowances).flatMap(({ step }) => (step === null ? [] : [step]));
 }
 
 /** The steps that a cancel would undo: the latest first. */

@@ -30,6 +30,13 @@ export const orderQuery = graphql(
   [orderFields, eventFields],
 );
 
+/** What can be done to an order now. It is read from the log, so it is asked for once the rest is there. */
+export const operationsQuery = graphql(`
+  query OperationsOnOrder($id: ID!) {
+    order(id: $id) { operations { operation step allowed } }
+  }
+`);
+
 /** An order as it was after an event. */
 export const pastQuery = graphql(
   `
@@ -66,4 +73,5 @@ type Answer = NonNullable<ResultOf<typeof orderQuery>['order']>;
 export type Order = Omit<Answer, 'workflow' | 'timeline'>;
 export type Workflow = Answer['workflow'];
 export type Step = Order['steps'][number];
+export type Allowance = NonNullable<NonNullable<ResultOf<typeof operationsQuery>['order']>['operations']>[number];
 export type OrderEvent = Answer['timeline']['nodes'][number];

@@ -9,40 +9,6 @@ export const participantsQuery = graphql(`
 
 export type Waiting = ResultOf<typeof participantsQuery>['participants']['nodes'][number];
 
-/** The circuit of one action. */
-export interface ActionCircuit {
-  action: string;
-  circuit: 'half-open' | 'open';
-  attemptsWaiting: number;
-  lastError: string | null;
-  triedAgainInMs: number | null;
-}
-
-/** A row of `GET /circuits`. */
-export interface Circuit {
-  participants: string[];
-  circuit: 'closed' | 'half-open' | 'open';
-  cause: 'unclear' | 'misconfigured' | null;
-  callsInFlight: number;
-  attemptsWaiting: number;
-  failuresInARow: number;
-  lastError: string | null;
-  triedAgainInMs: number | null;
-  actions: ActionCircuit[];
-}
-
-export const circuits = (signal: AbortSignal) => get<Circuit[]>('/circuits', signal);
-
-export interface Shelf {
-  sku: string;
-  onHand: number;
-  reserved: number;
-}
-
-export const stock = (signal: AbortSignal) => get<Shelf[]>('/participants/shipping/stock', signal);
-/** Adds to the stock; the back-orders that could be filled. */
-export const restock = (sku: string, quantity: number) => post<{ filled: string[] }>('/participants/shipping/restock', [{ sku, quantity }]);
-
 /** A failure on purpose. */
 export interface Fault {
   participant: string;
