@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Show(cli::show::ShowArgs),
     /// Watch an order until it ends
     Watch(cli::watch::WatchArgs),
+    /// Report whether a role on this machine is ready, for the health check of a container
+    Ready(cli::ready::ReadyArgs),
     #[command(flatten)]
     Lists(cli::lists::ListCommand),
     /// Step through an order's life: what happened, the resulting state, what was pending, and why;
@@ -73,6 +75,10 @@ pub(crate) enum Command {
     Audit(audit::AuditArgs),
     /// Check workflow files, draw them, or print the schema of the format
     Workflow(lab::command::workflow::WorkflowArgs),
+    /// Print the completions of a shell for this command line
+    Completions(command_line::reference::CompletionsArgs),
+    /// Write the manual pages of all commands into a folder, for packages
+    Man(command_line::reference::ManArgs),
 }
 
 impl Command {
@@ -93,6 +99,7 @@ impl Command {
             | Self::Place(_)
             | Self::Show(_)
             | Self::Watch(_)
+            | Self::Ready(_)
             | Self::Lists(_)
             | Self::Replay(_)
             | Self::Backtest(_)
@@ -107,7 +114,9 @@ impl Command {
             | Self::Key(_)
             | Self::Keys(_)
             | Self::Audit(_)
-            | Self::Workflow(_) => false,
+            | Self::Workflow(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }

@@ -79,6 +79,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Place(args) => Ok(cli::place::run(args).await?),
         Command::Show(args) => Ok(cli::show::run(args).await?),
         Command::Watch(args) => Ok(cli::watch::run(args).await?),
+        Command::Ready(args) => Ok(cli::ready::run(args).await?),
         Command::Lists(list) => Ok(cli::lists::run(list).await?),
         Command::Replay(args) => Ok(lab::command::replay::run(args).await?),
         Command::Backtest(args) => Ok(lab::command::backtest::run(args).await?),
@@ -94,6 +95,8 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Keys(args) => Ok(maintenance::command::keys::run(args).await?),
         Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
         Command::Workflow(args) => Ok(lab::command::workflow::run(args)?),
+        Command::Completions(args) => Ok(command_line::reference::completions(&args, Cli::command())?),
+        Command::Man(args) => Ok(command_line::reference::man(&args, Cli::command())?),
     }
 }
 

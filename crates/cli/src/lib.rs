@@ -17,6 +17,7 @@ pub mod forget;
 pub mod lists;
 pub mod operate;
 pub mod place;
+pub mod ready;
 mod retry;
 pub mod samples;
 pub mod show;

@@ -15,6 +15,7 @@ pub mod logging;
 pub mod moment;
 pub mod output;
 pub mod progress;
+pub mod reference;
 pub mod running;
 mod suggest;
 pub mod table;
