@@ -16,6 +16,7 @@ pub(crate) fn stop_token() -> std::io::Result<CancellationToken> {
             _ = interrupt.recv() => {}
             _ = hang_up.recv() => {}
         }
+        service_manager::stopping();
         token.cancel();
         // A second signal ends the process at once. Acknowledged commands are in the log.
         tokio::select! {

@@ -135,6 +135,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let (door, closed, alarms) = (Door::new(STARTING), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
+    tokio::spawn(service_manager::report(door.clone()));
     let start = async {
         door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };

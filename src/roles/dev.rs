@@ -69,6 +69,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
+    tokio::spawn(service_manager::report(door.clone()));
     let alarm = alarms.log.clone();
     let secrets = args.driving.signing.participant_secrets();
     let services = Options { alarm: alarm.clone(), secrets, ..args.mail.options()? };

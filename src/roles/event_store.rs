@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use access::Exposure;
 use clap::{Args, Subcommand};
+use event_store::EventStore;
 use event_store_node::{Advertised, Node, NodeOptions};
 use http_server::ListenerFiles;
 use maintenance::command::{backup, check};
@@ -101,9 +102,15 @@ async fn serve(args: NodeArgs) -> RoleResult {
         Running { pid: std::process::id(), server: None, event_store: node.connection_string(), postgres: None };
     let _record = running.record(&args.data.data);
     output::announce(&format!("the log at {}\n", node.connection_string()));
+    // The node is alive while it reads its log.
+    let client = EventStore::in_process(node.in_process())?;
+    tokio::spawn(service_manager::report_ready(move || {
+        let client = client.clone();
+        async move { client.head().await.is_ok() }
+    }));
     tokio::select! {
         () = stop.cancelled() => {}
-        () = node.asked_to_shut_down() => {}
+        () = node.asked_to_shut_down() => service_manager::stopping(),
     }
     node.shutdown().await;
     Ok(())

@@ -73,6 +73,7 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     let health_of_tasks = TaskHealth::default();
     let mut server = Supervisor::new(stop.clone(), health_of_tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
+    tokio::spawn(service_manager::report(door.clone()));
     door.waits_for("Postgres");
     let start = async {
         let pool = servers::connect(postgres).await?;

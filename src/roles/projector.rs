@@ -68,6 +68,7 @@ async fn project(servers: &ServerUrls, listen: &Listen, authentication: &Authent
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
+    tokio::spawn(service_manager::report(door.clone()));
     door.waits_for("the log and Postgres");
     let start = async {
         let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };

@@ -72,6 +72,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
+    tokio::spawn(service_manager::report(door.clone()));
     door.waits_for("Postgres");
     let pool = tokio::select! {
         biased;

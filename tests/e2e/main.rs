@@ -40,6 +40,7 @@ mod restarts;
 mod secrets;
 mod secured;
 mod security;
+mod service_manager;
 mod settings;
 mod shown;
 mod slow;

@@ -53,8 +53,13 @@ impl Parts {
     }
 
     fn start(&self, arguments: &[&str]) -> Process {
+        self.start_in(arguments, &[])
+    }
+
+    /// Starts a role with further settings.
+    pub fn start_in(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
         let servers = [("TENUTO_POSTGRES", self.database.url()), ("TENUTO_EVENTSTORE", self.log.as_str())];
-        Process::start(arguments, &[&servers[..], &SERVICES].concat())
+        Process::start(arguments, &[&servers[..], &SERVICES, environment].concat())
     }
 
     /// The URL of the database.

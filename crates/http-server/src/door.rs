@@ -32,6 +32,29 @@ enum Behind {
     Open(Router),
 }
 
+impl Behind {
+    fn waits_for(&self) -> Option<&'static str> {
+        match *self {
+            Self::Starting(what, _) => Some(what),
+            Self::Open(_) => None,
+        }
+    }
+}
+
+/// The stages of a role's start.
+#[derive(Debug)]
+pub struct Stages(watch::Receiver<Behind>);
+
+impl Stages {
+    /// What the role waits for: at the first call now, and at a later call once that has changed.
+    /// `None`: the door is open.
+    pub async fn next(&mut self) -> Option<&'static str> {
+        // The door itself holds the sender. Without a door, nothing is waited for.
+        self.0.changed().await.ok()?;
+        self.0.borrow_and_update().waits_for()
+    }
+}
+
 /// A door. Clones are the same door.
 #[derive(Clone, Debug)]
 pub struct Door {
@@ -59,15 +82,26 @@ impl Door {
 
     /// What the role waits for; `None`: the door is open.
     pub fn waiting_for(&self) -> Option<&'static str> {
-        match *self.behind.borrow() {
-            Behind::Starting(what, _) => Some(what),
-            Behind::Open(_) => None,
-        }
+        self.behind.borrow().waits_for()
     }
 
     /// From now on, this answers.
     pub fn open(&self, router: Router) {
         self.set(Behind::Open(router.fallback(unknown_path)));
+    }
+
+    /// The stages of the role's start from now on.
+    pub fn stages(&self) -> Stages {
+        let mut behind = self.behind.subscribe();
+        behind.mark_changed();
+        Stages(behind)
+    }
+
+    /// Whether the role answers that it is alive.
+    pub async fn is_live(&self) -> bool {
+        let mut request = Request::default();
+        *request.uri_mut() = Uri::from_static("/livez");
+        self.answer(request).await.status() == StatusCode::OK
     }
 
     fn set(&self, behind: Behind) {
@@ -178,6 +212,19 @@ mod tests {
         let (status, text) = answer(&door, get("/ordres")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(text.contains("GET /ordres: this server has no such path"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_stages_of_a_start_end_when_the_door_opens() {
+        let door = Door::new(Duration::ZERO);
+        let mut stages = door.stages();
+        assert_eq!(stages.next().await, Some("the process"));
+        door.waits_for("the log");
+        assert_eq!(stages.next().await, Some("the log"));
+        assert!(door.is_live().await);
+        door.open(Router::new());
+        assert_eq!(stages.next().await, None);
+        assert!(!door.is_live().await, "the role has no probe");
     }
 
     #[tokio::test]
