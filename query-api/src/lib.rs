@@ -17,7 +17,6 @@ mod disclosures;
 mod document;
 mod error;
 mod filter;
-mod forward;
 mod freshness;
 mod history;
 mod http;
@@ -47,10 +46,8 @@ use views::LagMeter;
 
 pub use console::{ConsoleIssuer, ConsoleOptions, console};
 pub use error::QueryError;
-pub use forward::{CommandUrlError, commands_at};
 pub use live::LiveStats;
 pub use options::Options;
-pub use order_endpoint::method_not_allowed;
 pub use order_status::{OrderStatus, order_status};
 pub use wrong_log::refused_while;
 
@@ -67,7 +64,7 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         .route("/schema.graphql", routing::get(http::schema_text))
         .with_state(http::Endpoint::new(schema, pool.clone(), waiting.clone(), admission, options));
     let orders = Router::new()
-        .route("/orders/{id}", routing::get(order_endpoint::get).fallback(order_endpoint::method_not_allowed))
+        .route("/orders/{id}", routing::get(order_endpoint::get))
         // An order may have the id `batch`. The other methods of this path belong to the command
         // endpoint.
         .route("/orders/batch", routing::get(order_endpoint::get_batch))

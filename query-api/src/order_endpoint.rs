@@ -11,8 +11,7 @@ use access::{Caller, Operation, Reach};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Extensions, StatusCode};
 use domain::ids::OrderId;
 use http_problem::Problem;
 use serde::Deserialize;
@@ -127,11 +126,6 @@ pub(crate) struct Wait {
     wait: Option<u32>,
     /// For this position of the views.
     position: Option<u64>,
-}
-
-/// The command endpoint handles the other methods.
-pub async fn method_not_allowed(method: Method, uri: Uri) -> Response {
-    Problem::method_not_allowed(&method, &uri).into_response()
 }
 
 pub(crate) async fn get(

@@ -13,6 +13,7 @@ use command_handler::{
 use domain::order::WorkflowRef;
 use domain::workflow::address;
 use event_store::EventStore;
+use forward::{Forward, Role};
 use http_client::{Destinations, Rule};
 use secrets::SecretError;
 use sqlx::PgPool;
@@ -35,6 +36,8 @@ use supervisor::{Supervisor, TaskEnded};
 const LEAVING: Duration = Duration::from_secs(15);
 /// The time limit for releasing leases in Postgres.
 const RELEASING: Duration = Duration::from_secs(2);
+/// The role that answers what this one does not.
+const QUERIES: Role = Role { name: "the query API", option: "--query-url" };
 /// How many seconds the registration of workflows waits for a log that is starting.
 const LOG_PATIENCE: usize = 60;
 
@@ -53,6 +56,10 @@ pub(crate) struct CommandHandlerArgs {
     /// listens on]
     #[arg(long, env = "TENUTO_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// The URL of a query API: requests that this role does not answer itself, such as queries and
+    /// the console, go there through this server. Without it, they are answered 404
+    #[arg(long, env = "TENUTO_QUERY_URL", value_name = "URL")]
+    query_url: Option<String>,
     /// How long `/readyz` reports that this instance is leaving before it refuses requests, so that
     /// a load balancer notices, in seconds
     #[arg(long, env = "TENUTO_DRAIN_SECONDS", default_value_t = 2, value_name = "SECONDS")]
@@ -132,6 +139,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let url = listener.url()?;
     let public_url = args.public_url.unwrap_or_else(|| url.clone());
     address::base(&public_url).map_err(BadPublicUrl)?;
+    let queries = args.query_url.map(|url| Forward::new(QUERIES, &url, stop.clone())).transpose()?;
     let (door, closed, alarms) = (Door::new(STARTING), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
@@ -159,7 +167,11 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         started = start => started?,
         ended = server.failed() => return Err(ended.into()),
     };
-    door.open(handler.router.clone().merge(probes));
+    let router = handler.router.clone().merge(probes);
+    match queries {
+        Some(queries) => door.open_with_rest(router, queries.router()),
+        None => door.open(router),
+    }
     output::announce(&format!("commands at {url}/orders\n"));
     tokio::select! {
         () = stop.cancelled() => {}

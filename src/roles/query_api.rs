@@ -3,6 +3,7 @@
 use authentication::{Authentication, AuthenticationArgs, ConsoleClient};
 use clap::Args;
 use event_store::EventStore;
+use forward::{Forward, Role};
 use tokio_util::sync::CancellationToken;
 
 use super::watched::{Alarms, Watched};
@@ -25,11 +26,14 @@ pub(crate) struct QueryApiArgs {
     listen: Listen,
     #[command(flatten)]
     authentication: AuthenticationArgs,
-    /// The URL of the command handler: the console's commands go there through this server. Without
-    /// it, the console only shows orders
+    /// The URL of a command handler: requests that this role does not answer itself, such as the
+    /// console's commands, go there through this server. Without it, the console only shows orders
     #[arg(long, env = "TENUTO_COMMAND_URL", value_name = "URL")]
     command_url: Option<String>,
 }
+
+/// The role that answers what this one does not.
+const COMMANDS: Role = Role { name: "the command handler", option: "--command-url" };
 
 /// Subscriptions take at most three quarters of a listener's connections, so that requests are
 /// answered besides.
@@ -67,7 +71,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let listener = args.listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
     let takes_commands = args.command_url.is_some();
-    let commands = args.command_url.as_deref().map(query_api::commands_at).transpose()?;
+    let commands = args.command_url.map(|url| Forward::new(COMMANDS, &url, stop.clone())).transpose()?;
     let of_console = ConsoleOptions { takes_commands, ..console(&listener, &authentication, false) };
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
@@ -104,10 +108,11 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let router = refused_while(queries, move || wrong_log.reason())
         .merge(query_api::console(&of_console))
         .merge(audit::http::router(event_store.clone(), pool.clone(), stop.clone()))
-        .merge(probes)
-        .merge(commands.unwrap_or_default())
-        .method_not_allowed_fallback(query_api::method_not_allowed);
-    door.open(router);
+        .merge(probes);
+    match commands {
+        Some(commands) => door.open_with_rest(router, commands.router()),
+        None => door.open(router),
+    }
     output::announce(&format!("queries at {url}/graphql\nconsole at {url}/\n"));
     let failed = tokio::select! {
         () = stop.cancelled() => None,

@@ -18,6 +18,7 @@ mod erasure;
 mod event_store;
 mod faults;
 mod fresh;
+mod front_door;
 mod frozen;
 mod heavy;
 mod leases;

@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -82,7 +81,6 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
         .merge(batches)
         .merge(erasure)
         .layer(bar)
-        .method_not_allowed_fallback(method_not_allowed)
 }
 
 /// On a log that is not the one that the views were made from, nothing is written.
@@ -91,8 +89,4 @@ async fn unless_barred(State(admission): State<Admission>, request: Request, nex
         Some(reason) => Problem::later(reason).into_response(),
         None => next.run(request).await,
     }
-}
-
-async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(&method, &uri)
 }

@@ -87,7 +87,16 @@ impl Door {
 
     /// From now on, this answers.
     pub fn open(&self, router: Router) {
-        self.set(Behind::Open(router.fallback(unknown_path)));
+        self.set(Behind::Open(router.method_not_allowed_fallback(other_method).fallback(unknown_path)));
+    }
+
+    /// From now on, these answer: `router`, and `rest` for the paths and methods that it lacks.
+    pub fn open_with_rest(&self, router: Router, rest: Router) {
+        let of_methods = rest.clone();
+        let router = router
+            .method_not_allowed_fallback(move |request: Request| of_methods.oneshot(request))
+            .fallback_service(rest);
+        self.set(Behind::Open(router));
     }
 
     /// The stages of the role's start from now on.
@@ -124,7 +133,7 @@ impl Door {
         let behind = self.behind.borrow().clone();
         match behind {
             Behind::Open(router) => match refusal_of_encoded(request.headers()) {
-                None => router.oneshot(request).await.into_response(),
+                None => without_allow(router.oneshot(request).await.into_response()),
                 Some(refusal) => refusal,
             },
             Behind::Starting(what, None) => starting(request.uri(), what),
@@ -145,6 +154,18 @@ fn starting(uri: &Uri, what: &str) -> Response {
             Problem::later(detail).into_response()
         }
     }
+}
+
+async fn other_method(method: Method, uri: Uri) -> Problem {
+    Problem::method_not_allowed(&method, &uri)
+}
+
+/// The router adds the methods that it has to each answer of a fallback, also to a success.
+fn without_allow(mut response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().remove(header::ALLOW);
+    }
+    response
 }
 
 async fn unknown_path(method: Method, uri: Uri) -> Problem {
@@ -212,6 +233,34 @@ mod tests {
         let (status, text) = answer(&door, get("/ordres")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert!(text.contains("GET /ordres: this server has no such path"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_a_role_lacks_is_answered_by_the_rest_and_by_nothing_but_the_rest() {
+        let door = Door::new(Duration::ZERO);
+        let own = Router::new().route("/orders", post(|| async { "own" }));
+        door.open_with_rest(own, Router::new().fallback(|method: Method| async move { format!("rest {method}") }));
+        let response = door.router().oneshot(get("/orders")).await.unwrap();
+        assert!(!response.headers().contains_key(header::ALLOW), "the rest has answered, with success");
+        for (method, path, expected) in [
+            (Method::POST, "/orders", "own"),
+            (Method::GET, "/orders", "rest GET"),
+            (Method::PUT, "/graphql", "rest PUT"),
+        ] {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            assert_eq!(answer(&door, request).await, (StatusCode::OK, expected.to_owned()), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_method_that_a_role_lacks_is_refused_with_those_that_it_has() {
+        let door = Door::new(Duration::ZERO);
+        door.open(Router::new().route("/orders", post(|| async { "own" })));
+        let response = door.router().oneshot(get("/orders")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()[header::ALLOW], "POST");
+        let (_, text) = answer(&door, get("/orders")).await;
+        assert!(text.contains("GET is not allowed on /orders"), "{text}");
     }
 
     #[tokio::test]
