@@ -1,4 +1,5 @@
 # To be sourced: how the test scripts install what a machine lacks.
+# shellcheck shell=bash
 
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi

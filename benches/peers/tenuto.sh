@@ -1,5 +1,7 @@
 # Tenuto for the peers' benchmark: one machine, one process, as `tenuto` alone runs it, with its embedded log and its embedded
 # Postgres for the views, both durable, under CPU and memory that are counted as Tenuto's. An order has ended when its view says so.
+# The benchmark sources this, and reads what it sets.
+# shellcheck shell=bash disable=SC2034,SC2086
 TENUTO_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TENUTO_REPO=$(cd "$TENUTO_HERE/../.." && pwd)
 

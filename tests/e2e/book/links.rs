@@ -7,7 +7,7 @@ use super::page::Page;
 use super::{files_below, pages, root};
 
 /// The folders whose paths pages name in code spans.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     "domain/",
     "command-handler/",
     "projector/",
@@ -18,6 +18,7 @@ const FOLDERS: [&str; 10] = [
     "workflows/",
     "benches/",
     "docs/",
+    "deploy/",
 ];
 
 #[test]
