@@ -2,10 +2,10 @@ import { keepFresh } from '../../live/fresh';
 import { clock } from '../../parts/clock.svelte';
 import { query } from '../../query/client';
 import { isAbort, Problem, problemOf } from '../../query/problem';
-import { texts } from '../../texts';
 import { columnsIn, sortIn } from './columns';
 import { NotACondition, whereOf } from './filter';
 import { listChanges, ordersQuery, type Page, type Row } from './queries';
+import { texts } from './texts';
 
 const PAGE = 50;
 /** A row of the list as it stands: its place stays, whatever happens to its order. */
@@ -81,7 +81,7 @@ export class OrderList {
       clock.tick();
     } catch (error) {
       if (signal.aborted || isAbort(error)) return;
-      this.problem = error instanceof NotACondition ? new Problem('refused', texts.orders.notACondition(error.message)) : problemOf(error);
+      this.problem = error instanceof NotACondition ? new Problem('refused', texts.notACondition(error.message)) : problemOf(error);
     } finally {
       if (!signal.aborted) this.isLoading = false;
     }
