@@ -164,6 +164,26 @@ test("all orders that match are paused together, by keyboard alone, with a line 
   await done(page);
 });
 
+test("what differs between two attempts at a step is shown, and is a link", async () => {
+  await server.post("/participants/faults", [{ participant: "payments", action: "charge", respond: { status: 503, detail: "the till is closed" }, times: 1 }]);
+  await server.place({ orderId: "tried-twice" }, "WAITING");
+  const page = await open();
+  await page.goto("/ui/orders/tried-twice?step=charge");
+  await page.getByRole("button", { name: "Compare with attempt 1" }).click();
+  const compared = page.getByRole("group", { name: "Attempt 2 against attempt 1" });
+  await compared.getByText("The input is the same").waitFor();
+  const answers = compared.getByRole("region", { name: "Difference of the answers" });
+  await answers.getByRole("row", { name: /removed.*the till is closed/ }).waitFor();
+  await answers.getByRole("row", { name: /added.*"outcome"/ }).waitFor();
+  assert.deepEqual(await violations(page), []);
+  await page.reload();
+  await compared.waitFor();
+  await page.getByRole("button", { name: "Compare with attempt 1" }).click();
+  await compared.waitFor({ state: "detached" });
+  assert.equal(new URL(page.url()).searchParams.get("compare"), null);
+  await done(page);
+});
+
 test("the keyboard goes to pages, to orders and through rows", async () => {
   const page = await open();
   await page.goto("/");

@@ -98,6 +98,23 @@ export function attemptsOf(events: OrderEvent[]): Attempt[] {
   return attempts;
 }
 
+/** The attempt before this one, at the same step in the same direction. */
+export function previousOf(attempt: Attempt, attempts: readonly Attempt[]): Attempt | undefined {
+  const isSame = (other: Attempt) => other.step === attempt.step && other.direction === attempt.direction;
+  return attempts.findLast((other) => isSame(other) && other.revision < attempt.revision);
+}
+
+const written = (value: Json) => JSON.stringify(value, null, 2);
+
+/** What an attempt sent, as a text with lines. */
+export const inputOf = ({ input }: Attempt) => (input === undefined ? '' : written(input));
+
+/** What came back, as a text with lines; nothing yet: empty. */
+export function answerOf({ outcome, answer, error }: Attempt): string {
+  const came = Object.entries({ outcome, error, data: answer }).filter((entry): entry is [string, Json] => entry[1] !== undefined && entry[1] !== null);
+  return came.length === 0 ? '' : written(Object.fromEntries(came));
+}
+
 /** Those that are texts. */
 function texts(values: Record<string, Json | undefined>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));

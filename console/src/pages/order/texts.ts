@@ -54,6 +54,12 @@ export const texts = {
     asked: 'What is asked',
     input: 'Input',
     answer: 'Answer',
+    compare: (number: number) => `Compare with attempt ${number}`,
+    comparison: (number: number, previous: number) => `Attempt ${number} against attempt ${previous}`,
+    inputDifference: 'Difference of the inputs',
+    answerDifference: 'Difference of the answers',
+    sameInput: 'The input is the same',
+    sameAnswer: 'The answer is the same',
   },
   gantt: {
     title: 'Time',

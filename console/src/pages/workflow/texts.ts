@@ -28,9 +28,6 @@ export const texts = {
   comparedWith: 'Compared with',
   onlyVersion: 'This workflow has one version, so there is nothing to compare it with.',
   same: 'The texts are the same',
-  changed: 'lines',
-  kinds: { added: 'added', removed: 'removed' },
-  folded: (lines: number) => `Show ${lines} unchanged lines`,
   orders: { open: 'running', ended: 'ended', stuck: 'stuck' },
   newVersion: 'New version from this text',
   editor: {
