@@ -164,6 +164,47 @@ test("all orders that match are paused together, by keyboard alone, with a line 
   await done(page);
 });
 
+test("a filter is saved under a name, opened, renamed, exported as a link and deleted", async () => {
+  const page = await open();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto("/ui/orders?state=CANCELED&sku=tea&columns=total");
+  await page.getByRole("button", { name: "Save view…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Saved views" });
+  await dialog.getByLabel("Name for the conditions").fill("Canceled tea");
+  await page.keyboard.press("Enter");
+  await dialog.getByText("“Canceled tea” is saved.").waitFor();
+  await dialog.getByRole("button", { name: "Copy all links" }).click();
+  const link = `${server.base}/ui/orders?state=CANCELED&sku=tea&columns=total`;
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `Canceled tea: ${link}`);
+  await page.keyboard.press("Escape");
+  await page.goto("/ui/orders");
+  const views = page.getByRole("navigation", { name: "Saved views" });
+  assert.equal(await views.getByRole("link", { name: "Canceled tea" }).getAttribute("aria-current"), null);
+  await views.getByRole("link", { name: "Canceled tea" }).click();
+  await page.getByRole("rowheader", { name: "sample-canceled" }).waitFor();
+  assert.equal(page.url(), link);
+  assert.equal(await views.getByRole("link", { name: "Canceled tea" }).getAttribute("aria-current"), "page");
+  await page.getByRole("button", { name: "Manage views…" }).click();
+  await dialog.getByLabel("Name of “Canceled tea”").fill("No tea");
+  await page.keyboard.press("Tab");
+  await dialog.getByRole("button", { name: "Copy the link of “No tea”" }).click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
+  await dialog.getByLabel("Name for the conditions").fill("Other");
+  await page.keyboard.press("Enter");
+  await dialog.getByLabel("Name of “Other”").fill("No tea");
+  await page.keyboard.press("Tab");
+  await dialog.getByText("Another view has this name.").waitFor();
+  assert.deepEqual(await violations(page), []);
+  await dialog.getByRole("button", { name: "Delete “Other”" }).click();
+  await page.reload();
+  await views.getByRole("link", { name: "No tea" }).waitFor();
+  assert.equal(await views.getByRole("link").count(), 1, "views are kept in this browser");
+  await page.getByRole("button", { name: "Manage views…" }).click();
+  await dialog.getByRole("button", { name: "Delete “No tea”" }).click();
+  await views.waitFor({ state: "detached" });
+  await done(page);
+});
+
 test("what differs between two attempts at a step is shown, and is a link", async () => {
   await server.post("/participants/faults", [{ participant: "payments", action: "charge", respond: { status: 503, detail: "the till is closed" }, times: 1 }]);
   await server.place({ orderId: "tried-twice" }, "WAITING");
