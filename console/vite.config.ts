@@ -17,6 +17,8 @@ export default defineConfig({
     modulePreload: false,
     reportCompressedSize: false,
     target: 'es2023',
+    // The first that have `light-dark()`.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     rolldownOptions: {
       output: {
         entryFileNames: 'assets/console.js',

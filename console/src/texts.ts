@@ -90,7 +90,7 @@ export const texts = {
     title: 'Keyboard',
     hint: 'Keys',
     rows: [
-      ['/', 'Search, or go to an order'],
+      ['/ or Ctrl K', 'Search, go to an order or a page, or act on what is shown'],
       ['g then a letter', 'Go to a page'],
       ['j, k', 'Next and previous row'],
       ['Enter', 'Open the row'],
@@ -100,12 +100,13 @@ export const texts = {
     ] as [string, string][],
   },
   search: {
-    title: 'Search',
-    label: 'Id of an order, id of a customer, SKU, or page',
+    title: 'Search and act',
+    label: 'Id of an order, id of a customer, SKU, page or action',
     order: (text: string) => `Order ${text}`,
     customer: (text: string) => `Orders of customer ${text}`,
     sku: (text: string) => `Orders with SKU ${text}`,
     page: (title: string) => `Page ${title}`,
+    themes: { system: 'Theme of the system', light: 'Light theme', dark: 'Dark theme' },
   },
   overview: { title: 'Overview' },
   orders: {

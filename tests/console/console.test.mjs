@@ -225,6 +225,48 @@ test("what differs between two attempts at a step is shown, and is a link", asyn
   await done(page);
 });
 
+test("the search does what the page in view offers, and changes the theme, by keyboard alone", async () => {
+  await server.place({ orderId: "by-search" }, "WAITING");
+  const page = await open();
+  await page.goto("/ui/orders/by-search");
+  await page.getByRole("button", { name: "Pause…" }).waitFor();
+  await page.keyboard.press("/");
+  const found = page.getByRole("listbox", { name: "Search and act" });
+  await found.getByRole("option", { name: "Cancel order…" }).waitFor();
+  await page.keyboard.type("pau");
+  assert.equal(await found.getByRole("option", { selected: true }).innerText(), "Pause…");
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "Pause order by-search" }).waitFor();
+  await page.keyboard.type("found by searching");
+  await page.keyboard.press("Enter");
+  await page.getByText("Recorded.").waitFor();
+  assert.equal(await server.state("by-search"), "PAUSED");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await found.getByRole("option", { name: "Resume…" }).waitFor();
+  assert.equal(await found.getByRole("option", { name: "Pause…" }).count(), 0, "the state does not allow it any more");
+  await page.keyboard.type("dark");
+  await page.keyboard.press("Enter");
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  assert.equal(await background(), "rgb(15, 17, 22)");
+  await page.reload();
+  await page.getByRole("heading", { name: "by-search" }).waitFor();
+  assert.equal(await background(), "rgb(15, 17, 22)", "the theme is kept in this browser");
+  await page.keyboard.press("Control+k");
+  assert.deepEqual(await violations(page), []);
+  await page.keyboard.type("system");
+  await page.keyboard.press("Enter");
+  assert.equal(await background(), "rgb(251, 251, 252)");
+  await page.keyboard.press("/");
+  await page.keyboard.type("stuck late");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Stuck and late" }).waitFor();
+  await page.keyboard.press("/");
+  await found.getByRole("option", { name: "Page Overview" }).waitFor();
+  assert.equal(await found.getByRole("option", { name: "Resume…" }).count(), 0, "another page offers other actions");
+  await done(page);
+});
+
 test("the keyboard goes to pages, to orders and through rows", async () => {
   const page = await open();
   await page.goto("/");

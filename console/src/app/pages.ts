@@ -10,6 +10,7 @@ import Participants from '../pages/participants/Page.svelte';
 import Stuck from '../pages/stuck/Page.svelte';
 import Workflow from '../pages/workflow/Page.svelte';
 import Workflows from '../pages/workflows/Page.svelte';
+import { session } from './session.svelte';
 
 export interface Page {
   /** The path; `{name}` stands for one segment. */
@@ -33,6 +34,9 @@ export const pages: Page[] = [
   { path: '/ui/participants', title: texts.participants.title, component: Participants, key: 'p', operation: 'countOrders' },
   { path: '/ui/audit', title: texts.audit.title, component: Audit, key: 'u', operation: 'audit' },
 ];
+
+/** The pages that the navigation lists for this caller. */
+export const offeredPages = (): Page[] => pages.filter((page) => page.key && (!page.operation || !session.me || session.may(page.operation)));
 
 /** The page at a path, with the values of its parameters. */
 export function pageAt(path: string): { page: Page; parameters: Record<string, string> } | undefined {
