@@ -163,7 +163,11 @@ test("a failure on purpose opens a circuit that the page of participants shows, 
   await page.getByRole("listitem").getByText("answers 503, 50 times").waitFor();
   // Ten attempts in a row without success open the circuit.
   await Promise.all(Array.from({ length: 10 }, (_, number) => server.place({ orderId: `held-${number}` })));
-  await page.getByRole("row", { name: /^orders open no answer, or a 5xx/ }).waitFor();
+  const row = page.getByRole("row", { name: /^orders open no answer, or a 5xx/ });
+  await row.getByRole("link", { name: /^\d+$/ }).click();
+  await page.getByText("Participant of the step: orders").waitFor();
+  await page.getByRole("rowheader", { name: /^held-/ }).first().waitFor();
+  await page.goto("/ui/participants");
   await page.getByRole("button", { name: "End all" }).click();
   await page.getByText("No failure is scripted").waitFor();
   await page.getByText("Your order").first().click();

@@ -3,9 +3,9 @@ import type { Json } from '../../query/json';
 import type { Where } from './queries';
 
 /** The conditions with a list of values. */
-export const LISTS = ['state', 'status', 'customer', 'sku', 'placedBy', 'stepStatus'] as const;
+export const LISTS = ['state', 'status', 'customer', 'sku', 'placedBy', 'participant', 'stepStatus'] as const;
 /** The conditions with one value. */
-export const TEXTS = ['workflow', 'step', 'stuckReason', 'minLines', 'totalFrom', 'totalTo'] as const;
+export const TEXTS = ['workflow', 'step', 'olderThan', 'stuckReason', 'minLines', 'totalFrom', 'totalTo'] as const;
 /** The moments of which a condition is a range: `placedFrom` and `placedTo`, for example. */
 export const TIMES = ['placed', 'updated', 'ended'] as const;
 
@@ -58,11 +58,8 @@ export function whereOf(query: URLSearchParams, now: number): Where {
     const [, name, version] = /^(.*?)(?:@(\d{1,9}))?$/s.exec(workflow) ?? [];
     where['workflow'] = { name: name ?? workflow, ...(version === undefined ? {} : { version: Number(version) }) };
   }
-  const statuses = query.getAll('stepStatus').filter((value) => value !== '');
-  const step = text('step');
-  if (step !== undefined || statuses.length > 0) {
-    where['step'] = { ...(step === undefined ? {} : { name: step }), ...(statuses.length > 0 ? { status: statuses } : {}) };
-  }
+  const step = stepOf(query);
+  if (Object.keys(step).length > 0) where['step'] = step;
   const stuckReason = text('stuckReason');
   if (stuckReason !== undefined) where['stuckReason'] = stuckReason;
   const minLines = text('minLines');
@@ -88,6 +85,19 @@ export function whereOf(query: URLSearchParams, now: number): Where {
   const attributes = query.getAll('attribute').filter((value) => value.trim() !== '');
   if (attributes.length > 0) where['attributes'] = attributes.map(attributeOf);
   return where as Where;
+}
+
+/** The conditions that one step has to meet together. */
+function stepOf(query: URLSearchParams): { [key: string]: Json } {
+  const [name, olderThan] = [query.get('step')?.trim(), query.get('olderThan')?.trim()];
+  if (olderThan && !/^\d{1,6}[smhd]$/.test(olderThan)) throw new NotACondition(olderThan);
+  const [status, participant] = ['stepStatus', 'participant'].map((list) => query.getAll(list).filter((value) => value !== ''));
+  return {
+    ...(name ? { name } : {}),
+    ...(status && status.length > 0 ? { status } : {}),
+    ...(participant && participant.length > 0 ? { participant } : {}),
+    ...(olderThan ? { olderThan } : {}),
+  };
 }
 
 /** The conditions in an address, one by one: for a list that shows and removes them. */

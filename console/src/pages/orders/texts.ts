@@ -9,7 +9,7 @@ export const texts = {
   parked: 'behind the log',
   noMatch: 'No order matches',
   noMatchHint: 'Remove a condition above, or wait: orders that begin to match appear by themselves.',
-  notACondition: (value: string) => `“${value}” cannot be used as a condition. Amounts are like 100.00, moments like -24h or 2026-01-31T09:00, attributes like gift.wrapped=true.`,
+  notACondition: (value: string) => `“${value}” cannot be used as a condition. Amounts are like 100.00, moments like -24h or 2026-01-31T09:00, attributes like gift.wrapped=true, times at a step like 10m.`,
   first: 'First page',
   previous: 'Previous',
   next: 'Next',
@@ -68,12 +68,12 @@ export const texts = {
     help: 'Several values: separate them with commas. Moments: -15m, -24h and -7d count back from now; a date is in your time zone.',
     names: {
       state: 'State', status: 'Status', customer: 'Customer', sku: 'SKU', placedBy: 'Placed by', workflow: 'Workflow',
-      step: 'Step', stepStatus: 'Status of the step', stuckReason: 'Reason contains', minLines: 'Lines at least',
+      step: 'Step', participant: 'Participant of the step', olderThan: 'At the step for at least', stepStatus: 'Status of the step', stuckReason: 'Reason contains', minLines: 'Lines at least',
       totalFrom: 'Total at least', totalTo: 'Total at most', attribute: 'Attribute',
       placedFrom: 'Placed since', placedTo: 'Placed before', updatedFrom: 'Last event since', updatedTo: 'Last event before',
       endedFrom: 'Ended since', endedTo: 'Ended before',
     } as Record<string, string>,
-    hints: { workflow: 'name or name@version', attribute: 'gift.wrapped=true', totalFrom: '100.00', sku: '11, 42' } as Record<string, string>,
+    hints: { workflow: 'name or name@version', olderThan: '90s, 10m, 2h or 3d', attribute: 'gift.wrapped=true', totalFrom: '100.00', sku: '11, 42' } as Record<string, string>,
   },
   operate: 'Operations on the selected orders',
 };
