@@ -2,8 +2,11 @@ import { untrack } from 'svelte';
 import type { VariablesOf } from '../query/graphql';
 import { follow } from './follow';
 
-const SHORTEST_MS = 1500;
+/** How soon a list is loaded after a change. */
+const SHORTEST_MS = 400;
 const LONGEST_MS = 15_000;
+/** How many times as long as a load took the server has a rest from this page. */
+const REST = 4;
 
 /**
  * Loads a list again when something has changed: soon after each change that the subscription
@@ -12,6 +15,9 @@ const LONGEST_MS = 15_000;
 export function keepFresh<Operation>(operation: Operation, variables: VariablesOf<Operation>, reload: () => Promise<unknown>): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due = Infinity;
+  let tookMs = 0;
+  let isLoading = false;
+  let hasChanged = false;
   let hasEnded = false;
 
   function plan(inMs: number) {
@@ -22,14 +28,25 @@ export function keepFresh<Operation>(operation: Operation, variables: VariablesO
     timer = setTimeout(load, inMs);
   }
 
+  function changed() {
+    if (isLoading) hasChanged = true;
+    else plan(Math.max(SHORTEST_MS, REST * tookMs));
+  }
+
   async function load() {
     due = Infinity;
+    isLoading = true;
+    hasChanged = false;
+    const begun = Date.now();
     if (!document.hidden) await reload();
+    isLoading = false;
+    tookMs = Math.min(Date.now() - begun, LONGEST_MS / REST);
+    if (hasChanged) changed();
     plan(LONGEST_MS);
   }
 
   // A page calls this in an effect, which must not run again for the state of the connection.
-  const end = untrack(() => follow({ operation, variables: () => variables, next: () => plan(SHORTEST_MS), opened: () => plan(SHORTEST_MS) }));
+  const end = untrack(() => follow({ operation, variables: () => variables, next: changed, opened: changed }));
   plan(LONGEST_MS);
   return () => {
     hasEnded = true;
