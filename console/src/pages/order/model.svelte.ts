@@ -5,8 +5,8 @@ import { isAbort, Problem, problemOf } from '../../query/problem';
 import { operationsQuery, orderChanges, orderQuery, pastQuery, type Allowance, type Order, type OrderEvent, type Workflow } from './queries';
 
 /** How many events are asked for at once, and how many are loaded without being asked for. */
-const PAGE = 200;
-const MAX_UNASKED = 1000;
+const MAX_PAGE = 200;
+const MAX_UNASKED = 10_000;
 /** How many past states are kept. */
 const MAX_PAST = 200;
 
@@ -26,6 +26,7 @@ export class OrderModel {
   pastProblem = $state.raw<Problem | undefined>(undefined);
   #pasts = new Map<number, Order>();
   #cursor: string | undefined;
+  #page = MAX_PAGE;
   #isReading = false;
   #readsAgain = false;
   #ended = new AbortController();
@@ -72,9 +73,8 @@ export class OrderModel {
     this.#isReading = true;
     try {
       do {
-        const first = this.events.length < most ? PAGE : 0;
-        const variables = { id: this.id, after: this.#cursor ?? null, first };
-        const { order } = await query(orderQuery, variables, this.#ended.signal);
+        const first = this.events.length < most ? this.#page : 0;
+        const { order } = await this.#readPage(first);
         this.problem = undefined;
         this.isMissing = order === null;
         if (!order) return;
@@ -92,6 +92,17 @@ export class OrderModel {
       if (!this.#ended.signal.aborted && !isAbort(error)) this.problem = problemOf(error);
     } finally {
       this.#isReading = false;
+    }
+  }
+
+  /** Reads the order with so many events; with fewer, if they are too large for one answer. */
+  async #readPage(first: number): ReturnType<typeof query<typeof orderQuery>> {
+    try {
+      return await query(orderQuery, { id: this.id, after: this.#cursor ?? null, first }, this.#ended.signal);
+    } catch (error) {
+      if (problemOf(error).code !== 'ANSWER_LIMIT' || first <= 1) throw error;
+      this.#page = Math.ceil(first / 4);
+      return this.#readPage(this.#page);
     }
   }
 

@@ -46,6 +46,7 @@ export const texts = {
     pending: 'This step has not begun.',
     since: (time: string) => `for ${time}`,
     retry: 'The next attempt is due',
+    all: (attempts: number) => `Show all ${attempts} attempts`,
     outcome: 'Outcome',
     assumed: 'assumed by an operator',
     deadline: 'because no answer came in time',
