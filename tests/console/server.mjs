@@ -68,10 +68,10 @@ export class Server {
     return (await this.query("query($id: ID!) { order(id: $id) { state } }", { id })).order?.state;
   }
 
-  async until(what, holds) {
-    const limit = Date.now() + 60_000;
+  async until(what, holds, limitMs = 60_000) {
+    const limit = Date.now() + limitMs;
     while (!(await holds())) {
-      if (Date.now() > limit) throw new Error(`not within a minute: ${what}`);
+      if (Date.now() > limit) throw new Error(`not within ${limitMs / 1000} s: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
