@@ -1,5 +1,6 @@
 -- A year of a shop: as many orders as $1 says, placed evenly, under four versions of a definition, one after the other. Of the last
--- twentieth some go on; of the others, few are stuck or held. Some customers, units and attributes are rare, some frequent, some new.
+-- twentieth some go on; of the others, few are stuck or held. Some customers, units, attributes and participants are rare, some
+-- frequent, some new or old.
 SET maintenance_work_mem = '256MB';
 
 CREATE TEMPORARY TABLE kept AS
@@ -49,7 +50,9 @@ FROM (
 ) AS shop;
 
 INSERT INTO steps (order_id, step, participant, status, attempts, started_at, since, due_at)
-SELECT id, step.name, CASE step.name WHEN 'charge' THEN 'payments' ELSE 'shipping' END,
+SELECT id, step.name,
+       CASE WHEN step.name = 'ship' THEN CASE WHEN position % 24000 = 60 THEN 'courier' ELSE 'shipping' END
+            WHEN position <= $1 * 12 * 0.04 THEN 'old-payments' ELSE 'payments' END,
        CASE WHEN step.name = 'charge' THEN 'COMPLETED'
             ELSE CASE state WHEN 'COMPLETED' THEN 'COMPLETED' WHEN 'CANCELED' THEN 'COMPENSATED' WHEN 'STUCK' THEN 'STUCK'
                             WHEN 'RUNNING' THEN CASE WHEN position % 7 = 0 THEN 'RETRYING' ELSE 'RUNNING' END

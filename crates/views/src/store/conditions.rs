@@ -103,8 +103,8 @@ fn push_step(query: &mut Query, step: &StepFilter, purpose: Purpose) {
         Some(statuses) => {
             query.push(" AND steps.status = ANY(").push_bind(names(statuses)).push(")");
         }
-        // The index has the status first.
-        None if purpose == Purpose::Find => {
+        // The index has the status first. The one by participant has no status.
+        None if purpose == Purpose::Find && (participants.is_none() || name.is_some()) => {
             query.push(" AND steps.status = ANY(").push_bind(names(&StepStatus::BEGUN)).push(")");
         }
         None => {}

@@ -58,6 +58,10 @@ fn step(name: Option<&str>, statuses: Option<&[StepStatus]>) -> StepFilter {
     }
 }
 
+fn of(participant: &str) -> StepFilter {
+    StepFilter { participants: Some(texts(&[participant])), ..StepFilter::default() }
+}
+
 fn there(path: &[&str]) -> Vec<AttributeFilter> {
     vec![AttributeFilter { path: texts(path), value: None }]
 }
@@ -106,6 +110,10 @@ fn filters() -> Vec<OrderFilter> {
         OrderFilter { step: Some(step(Some("unheard"), None)), ..any() },
         OrderFilter { step: Some(StepFilter { since: week, ..step(Some("ship"), waiting) }), ..any() },
         OrderFilter { step: Some(StepFilter { due: range(None, Some("2025-03-03")), ..step(None, None) }), ..any() },
+        OrderFilter { step: Some(of("shipping")), ..any() },
+        OrderFilter { step: Some(of("courier")), ..any() },
+        OrderFilter { step: Some(of("old-payments")), ..any() },
+        OrderFilter { step: Some(of("unheard")), ..any() },
         OrderFilter { stuck_reason: Some("already SETTLED".to_owned()), ..any() },
         OrderFilter { attributes: is("channel", json!("web")), ..any() },
         OrderFilter { attributes: is("campaign", json!({ "code": "K1" })), ..any() },
