@@ -1,5 +1,7 @@
 //! The command line. Every option can also be given in the environment.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 use crate::roles::dev::DevArgs;
@@ -10,6 +12,9 @@ use crate::roles::dev::DevArgs;
 #[derive(Debug, Parser)]
 #[command(name = "tenuto", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
+    /// The configuration file [default: tenuto.toml, or else /etc/tenuto/tenuto.toml, if it exists]
+    #[arg(long, global = true, env = "TENUTO_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
@@ -73,6 +78,8 @@ pub(crate) enum Command {
     Keys(maintenance::command::keys::KeysArgs),
     /// Check that no recorded event was changed, and prove it to others
     Audit(audit::AuditArgs),
+    /// Check a configuration file, and show which settings count
+    Config(configuration::command::ConfigArgs),
     /// Check workflow files, draw them, or print the schema of the format
     Workflow(lab::command::workflow::WorkflowArgs),
     /// Print the completions of a shell for this command line
@@ -114,6 +121,7 @@ impl Command {
             | Self::Key(_)
             | Self::Keys(_)
             | Self::Audit(_)
+            | Self::Config(_)
             | Self::Workflow(_)
             | Self::Completions(_)
             | Self::Man(_) => false,

@@ -15,12 +15,14 @@ mod roles;
 mod signals;
 mod workflows;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command};
 use cli::operate::OperatorAction;
+use configuration::{Configuration, ConfigurationError};
 use error_causes::causes;
 use secrets::{SecretOptions, Sources};
 
@@ -28,19 +30,22 @@ use secrets::{SecretOptions, Sources};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The configuration file, if there is one.
+type Found = Result<Option<Configuration>, ConfigurationError>;
+
 fn main() -> ExitCode {
-    let arguments = renamed::with_earlier_variables(Cli::command(), &|name| std::env::var_os(name).is_some());
-    let mut secrets = SecretOptions::default();
-    let mut arguments = secrets.fill_in(arguments, &Sources::of_environment());
-    let matches = arguments.get_matches_mut();
-    if let Err(refused) = secrets.check(&arguments, &matches) {
-        return failed(&refused);
-    }
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
+    let root = renamed::with_earlier_variables(Cli::command(), &|name| std::env::var_os(name).is_some());
+    let (named, arguments) = configuration::take_from(std::env::args_os());
+    let found = Configuration::find(named, &root);
+    let command = match parsed(&root, arguments, found.as_ref().ok().and_then(Option::as_ref)) {
+        Ok(command) => command,
+        Err(error) => return failed(error.as_ref()),
     };
-    let command = cli.command.unwrap_or(Command::Dev(cli.dev));
+    let found = match found {
+        // `config` tells the faults itself.
+        Err(error) if !matches!(command, Command::Config(_)) => return failed(&error),
+        found => found,
+    };
     if let Err(error) = command_line::logging::start(command.is_dev()) {
         return failed(&error);
     }
@@ -58,13 +63,32 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(run(command)) {
+    match runtime.block_on(run(command, &root, found)) {
         Ok(code) => code,
         Err(error) => failed(error.as_ref()),
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
+/// The command that is asked for, with its options from the command line, the environment, files
+/// with secrets, and the configuration file, in this order.
+fn parsed(
+    root: &clap::Command,
+    arguments: Vec<OsString>,
+    configuration: Option<&Configuration>,
+) -> Result<Command, Box<dyn std::error::Error>> {
+    let filled = configuration.map_or_else(|| root.clone(), |configuration| configuration.fill_in(root.clone()));
+    let mut secrets = SecretOptions::default();
+    let mut filled = secrets.fill_in(filled, &Sources::of_environment());
+    let matches = filled.try_get_matches_from_mut(arguments).unwrap_or_else(|error| error.exit());
+    secrets.check(&filled, &matches)?;
+    if let Some(configuration) = configuration {
+        configuration.check_together(root, &matches)?;
+    }
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Ok(cli.command.unwrap_or(Command::Dev(cli.dev)))
+}
+
+async fn run(command: Command, root: &clap::Command, found: Found) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let done = ExitCode::SUCCESS;
     match command {
         Command::Dev(args) => Box::pin(roles::dev::run(args)).await.map(|()| done),
@@ -94,6 +118,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Key(args) => Ok(maintenance::command::key::run(args).await?),
         Command::Keys(args) => Ok(maintenance::command::keys::run(args).await?),
         Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
+        Command::Config(args) => Ok(configuration::command::run(args, root, found)?),
         Command::Workflow(args) => Ok(lab::command::workflow::run(args)?),
         Command::Completions(args) => Ok(command_line::reference::completions(&args, Cli::command())?),
         Command::Man(args) => Ok(command_line::reference::man(&args, Cli::command())?),

@@ -12,6 +12,7 @@ mod browser;
 mod by_events;
 mod by_events_many;
 mod callbacks;
+mod configuration;
 mod drills;
 mod drills_of_roles;
 mod erasure;

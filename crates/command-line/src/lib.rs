@@ -17,6 +17,6 @@ pub mod output;
 pub mod progress;
 pub mod reference;
 pub mod running;
-mod suggest;
+pub mod suggest;
 pub mod table;
 pub mod warnings;
