@@ -9,6 +9,7 @@ export const texts = {
   product: 'Tenuto',
   skip: 'Skip to the content',
   navigation: 'Pages',
+  graphql: 'GraphQL',
   notFound: {
     title: 'Page not found',
     text: 'The console has no page at this address.',

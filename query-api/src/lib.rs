@@ -1,7 +1,7 @@
 //! GraphQL over the order views.
 //!
-//! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events; a
-//! console for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for
+//! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events;
+//! `GraphiQL` for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for
 //! callers that only need an order's status. [`console`] serves the web console at `/` and `/ui/`.
 //! The crate reads the views that the projector writes, and the
 //! log for past states of orders ([`history`]). It writes nothing, and every statement is in

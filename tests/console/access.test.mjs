@@ -1,11 +1,7 @@
 // The console where callers are authenticated: signing in, and what a role is offered.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { promisify } from "node:util";
 import { done, launch, pageOf, violations } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
@@ -14,20 +10,9 @@ const keys = {};
 let browser;
 
 before(async () => {
-  const file = join(server.folder, "access.toml");
-  writeFileSync(file, "");
-  [browser] = await Promise.all([launch(), server.start("127.0.0.1:0", ["--access", file])]);
-  const data = join(server.folder, "data");
-  for (const role of ["viewer", "operator", "admin"]) {
-    const given = ["key", "create", "--role", role, "--name", `${role}-key`];
-    const { stdout } = await promisify(execFile)(process.env.TENUTO, given, { env: { ...process.env, TENUTO_DATA: data } });
-    keys[role] = stdout.trim();
-  }
-  const headers = { "content-type": "application/json", authorization: `Bearer ${keys.admin}` };
-  const order = { orderId: "guarded", workflow: "order-fulfilment", customer: { id: "AROUT", name: "Around the Horn" }, currency: "EUR", lines: [{ sku: "none", quantity: 1, unitPrice: "1.00" }] };
-  const placed = await fetch(`${server.base}/orders`, { method: "POST", headers, body: JSON.stringify(order) });
-  assert.equal(placed.status, 202, await placed.text());
-  await server.until("the order waits", async () => (await (await fetch(`${server.base}/orders/guarded`, { headers })).json()).state === "WAITING");
+  [browser] = await Promise.all([launch(), server.startGuarded()]);
+  for (const role of ["viewer", "operator"]) keys[role] = await server.key(role);
+  await server.place({ orderId: "guarded", customer: { id: "AROUT", name: "Around the Horn" } }, "WAITING");
 });
 
 after(async () => {

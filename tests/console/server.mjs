@@ -1,10 +1,11 @@
 // Starts `tenuto dev` in a fresh folder.
 
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 // A running server. `listen` is its address; port 0 takes a free one.
 export class Server {
@@ -31,6 +32,22 @@ export class Server {
     return this;
   }
 
+  // With callers that are authenticated by keys; the tests' own requests are those of an admin.
+  async startGuarded() {
+    const file = join(this.folder, "access.toml");
+    writeFileSync(file, "");
+    await this.start("127.0.0.1:0", ["--access", file]);
+    this.token = await this.key("admin");
+    return this;
+  }
+
+  // A new key of this role.
+  async key(role) {
+    const given = ["key", "create", "--role", role, "--name", `${role}-key`];
+    const environment = { ...process.env, TENUTO_DATA: join(this.folder, "data") };
+    return (await promisify(execFile)(process.env.TENUTO, given, { env: environment })).stdout.trim();
+  }
+
   async stop() {
     this.process.kill("SIGTERM");
     await this.ended;
@@ -44,7 +61,8 @@ export class Server {
   // Sends JSON; an answer that is no success is an error.
   async post(path, body, type = "application/json") {
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    const response = await fetch(this.base + path, { method: "POST", headers: { "content-type": type }, body: text });
+    const credentials = this.token ? { authorization: `Bearer ${this.token}` } : {};
+    const response = await fetch(this.base + path, { method: "POST", headers: { "content-type": type, ...credentials }, body: text });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response;
   }

@@ -1,5 +1,6 @@
 /** Where the page finds itself: what the server offers, who the caller is, and what it may do. */
 import type { Issuer } from './oidc';
+import { storedToken } from './token';
 
 /** `GET /console.json`. */
 export interface Configuration {
@@ -21,10 +22,8 @@ export interface Me {
   operations: string[];
 }
 
-const KEY = 'tenuto-token';
-
 class Session {
-  token = $state<string | undefined>(sessionStorage.getItem(KEY) ?? undefined);
+  token = $state<string | undefined>(storedToken.get());
   configuration = $state.raw<Configuration | undefined>(undefined);
   me = $state.raw<Me | undefined>(undefined);
   /** The server refused the credentials, or wants some. */
@@ -44,7 +43,7 @@ class Session {
   }
 
   signIn(token: string) {
-    sessionStorage.setItem(KEY, token);
+    storedToken.set(token);
     this.token = token;
     this.failure = undefined;
     this.wasRefused = false;
@@ -52,7 +51,7 @@ class Session {
   }
 
   signOut() {
-    sessionStorage.removeItem(KEY);
+    storedToken.remove();
     this.token = undefined;
     this.me = undefined;
     this.needsSignIn = this.configuration?.authentication === 'required';
@@ -61,7 +60,7 @@ class Session {
   /** The server did not accept the credentials. */
   refused() {
     this.wasRefused = this.token !== undefined;
-    sessionStorage.removeItem(KEY);
+    storedToken.remove();
     this.token = undefined;
     this.needsSignIn = true;
   }

@@ -5,7 +5,7 @@
 //! `Sec-Fetch-Site` (W3C Fetch Metadata) whether the page belongs to another site. Other clients
 //! send neither.
 
-use http::header::ORIGIN;
+use http::header::{ACCEPT, ORIGIN, UPGRADE};
 use http::{HeaderMap, Method, Uri};
 
 use crate::Refusal;
@@ -43,6 +43,17 @@ impl Origin {
 
 fn default_port(is_https: bool) -> u16 {
     if is_https { 443 } else { 80 }
+}
+
+/// Whether a browser opens the address as a page: it wants HTML, names no query, and begins no
+/// WebSocket.
+pub fn opens_a_page(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let wants_html = accepted.any(|value| value.contains("text/html"));
+    wants_html
+        && matches!(*method, Method::GET | Method::HEAD)
+        && uri.query().is_none()
+        && !headers.contains_key(UPGRADE)
 }
 
 /// Refuses a request that a page of another origin sends, unless that origin is allowed.

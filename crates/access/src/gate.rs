@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use crate::Refusal;
 use crate::admitted::Admitted;
 use crate::authenticate::{Authenticate, Bearer, NotAuthenticated};
+use crate::browser::opens_a_page;
 use crate::caller::{Caller, Reach};
 use crate::exposure::Names;
 use crate::operation::Operation;
@@ -95,6 +96,8 @@ impl Gate {
         self.names.admit(method, uri, headers)?;
         let Some(authenticate) = &self.authenticate else { return Ok(Admitted::without_credentials(Caller::Anyone)) };
         let operation = match routes::operation(method, uri.path()) {
+            // The page at the address of queries shows credentials with the queries that it sends.
+            Found::Operation(Operation::Query) if opens_a_page(method, uri, headers) => Operation::Describe,
             Found::Operation(operation) => operation,
             Found::OtherMethod => return Err(Denied::OtherMethod),
             Found::Nothing => return Err(Denied::NoSuchPath),
@@ -189,8 +192,8 @@ impl Denied {
 mod tests {
     use std::future::ready;
 
-    use http::HeaderValue;
-    use http::header::{AUTHORIZATION, HOST};
+    use http::header::{ACCEPT, AUTHORIZATION, HOST, UPGRADE};
+    use http::{HeaderName, HeaderValue};
 
     use super::*;
     use crate::admitted::Credentials;
@@ -245,9 +248,12 @@ mod tests {
             headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
         }
         let (method, uri) = (request.0.parse().unwrap(), request.1.parse().unwrap());
-        let mut admitting = Box::pin(gate.admit(&method, &uri, &headers, certificate.as_deref()));
+        at_once(gate.admit(&method, &uri, &headers, certificate.as_deref()))
+    }
+
+    fn at_once<T>(admitting: impl Future<Output = T>) -> T {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match admitting.as_mut().poll(&mut context) {
+        match std::pin::pin!(admitting).poll(&mut context) {
             std::task::Poll::Ready(admitted) => admitted,
             std::task::Poll::Pending => panic!("nothing here waits"),
         }
@@ -279,6 +285,28 @@ mod tests {
         assert!(asked(&gate(), ("GET", "/openapi.json"), Some("wrong")).is_err());
         for token in [None, Some("wrong"), Some("right")] {
             assert_eq!(asked(&gate(), ("GET", "/livez"), token), Ok(Caller::Stranger), "{token:?}");
+        }
+    }
+
+    #[test]
+    fn a_browser_opens_the_page_for_queries_without_credentials_and_asks_nothing_with_it() {
+        const PAGE: &str = "text/html,*/*;q=0.8";
+        let ask = |method: &str, uri: &str, headers: &[(HeaderName, &'static str)]| {
+            let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            let headers: HeaderMap = headers.chain([(HOST, HeaderValue::from_static("localhost"))]).collect();
+            at_once(gate().admit(&method.parse().unwrap(), &uri.parse().unwrap(), &headers, None))
+        };
+        assert_eq!(ask("GET", "/graphql", &[(ACCEPT, PAGE)]).unwrap().caller, Caller::Stranger);
+        for (method, uri, headers) in [
+            ("GET", "/graphql", &[][..]),
+            ("GET", "/graphql", &[(ACCEPT, "application/json")]),
+            ("GET", "/graphql?query=%7Borders%7D", &[(ACCEPT, PAGE)]),
+            ("GET", "/graphql", &[(ACCEPT, PAGE), (UPGRADE, "websocket")]),
+            ("POST", "/graphql", &[(ACCEPT, PAGE)]),
+            ("GET", "/orders/1", &[(ACCEPT, PAGE)]),
+        ] {
+            let denied = ask(method, uri, headers).unwrap_err();
+            assert_eq!(denied.status().as_u16(), 401, "{method} {uri} {headers:?}");
         }
     }
 

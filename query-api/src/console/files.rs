@@ -1,13 +1,12 @@
-//! The built files, in the binary.
+//! The built files, in the binary: packed with gzip by `build.rs`.
 
-use std::io::Write;
+use std::io::Read;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
 /// A file of the console.
@@ -16,16 +15,10 @@ pub struct File {
     /// Under `/ui/`.
     path: &'static str,
     pub media_type: &'static str,
-    bytes: &'static [u8],
-    made: LazyLock<Made>,
-}
-
-/// What is computed once from a file's bytes.
-#[derive(Debug)]
-struct Made {
-    hash: String,
-    /// Smaller, or missing.
-    gzip: Option<Vec<u8>>,
+    gzip: &'static [u8],
+    /// For clients without gzip.
+    plain: LazyLock<Vec<u8>>,
+    hash: LazyLock<String>,
 }
 
 /// A file in one encoding.
@@ -39,18 +32,29 @@ pub struct Variant {
 
 macro_rules! file {
     ($path:literal, $media_type:literal) => {{
-        const BYTES: &[u8] = include_bytes!(concat!("../../../console/dist/", $path));
-        File { path: $path, media_type: $media_type, bytes: BYTES, made: LazyLock::new(|| Made::of(BYTES)) }
+        const GZIP: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $path, ".gz"));
+        File {
+            path: $path,
+            media_type: $media_type,
+            gzip: GZIP,
+            plain: LazyLock::new(|| unpacked(GZIP)),
+            hash: LazyLock::new(|| URL_SAFE_NO_PAD.encode(Sha256::digest(GZIP))),
+        }
     }};
 }
 
-/// The one page.
+/// The one page of the console.
 pub static PAGE: File = file!("index.html", "text/html; charset=utf-8");
 
-/// What the page loads.
-static FILES: [File; 3] = [
+/// The page at `/graphql`.
+pub static GRAPHIQL: File = file!("graphiql.html", "text/html; charset=utf-8");
+
+/// What the pages load.
+static FILES: [File; 5] = [
     file!("assets/console.js", "text/javascript; charset=utf-8"),
     file!("assets/console.css", "text/css; charset=utf-8"),
+    file!("assets/graphiql.js", "text/javascript; charset=utf-8"),
+    file!("assets/graphiql.css", "text/css; charset=utf-8"),
     file!("icon.svg", "image/svg+xml"),
 ];
 
@@ -59,22 +63,19 @@ pub fn at(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }
 
-impl Made {
-    fn of(bytes: &[u8]) -> Self {
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(bytes));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let gzip = encoder.write_all(bytes).and_then(|()| encoder.finish()).ok();
-        Self { hash, gzip: gzip.filter(|gzip| gzip.len() < bytes.len()) }
-    }
+fn unpacked(gzip: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(gzip).read_to_end(&mut plain).expect("the build has packed it");
+    plain
 }
 
 impl File {
     /// The smallest variant that this client takes.
     pub fn for_a_client_that_accepts(&'static self, headers: &HeaderMap) -> Variant {
-        let made = &*self.made;
-        match made.gzip.as_deref().filter(|_| accepts_gzip(headers)) {
-            Some(gzip) => Variant { bytes: gzip, tag: format!("\"{}-gzip\"", made.hash), encoding: Some("gzip") },
-            None => Variant { bytes: self.bytes, tag: format!("\"{}\"", made.hash), encoding: None },
+        if accepts_gzip(headers) {
+            Variant { bytes: self.gzip, tag: format!("\"{}-gzip\"", *self.hash), encoding: Some("gzip") }
+        } else {
+            Variant { bytes: &self.plain, tag: format!("\"{}\"", *self.hash), encoding: None }
         }
     }
 
@@ -84,7 +85,7 @@ impl File {
         let mut tags = tags.flat_map(|value| value.split(',')).map(str::trim);
         tags.any(|tag| {
             let hash = tag.trim_start_matches("W/").trim_matches('"');
-            tag == "*" || hash.strip_suffix("-gzip").unwrap_or(hash) == self.made.hash
+            tag == "*" || hash.strip_suffix("-gzip").unwrap_or(hash) == *self.hash
         })
     }
 }

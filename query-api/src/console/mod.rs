@@ -2,7 +2,7 @@
 //!
 //! `/` and every path under `/ui/` answer with the same page, whose script reads the address. So
 //! links to a place in the console can be opened, and work offline: a page loads nothing from
-//! elsewhere, and its policy forbids that.
+//! elsewhere, and its policy forbids that. [`graphiql`] is the page for browsers at `/graphql`.
 
 mod files;
 mod me;
@@ -60,10 +60,21 @@ async fn file_or_page(
 
 impl Console {
     fn page(&self, headers: &HeaderMap) -> Response {
-        let mut response = answer(&files::PAGE, headers);
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
-        response
+        page_of(&files::PAGE, self.policy.clone(), headers)
     }
+}
+
+/// The page `GraphiQL`. It reaches this server only.
+pub fn graphiql(headers: &HeaderMap) -> Response {
+    let mut response = page_of(&files::GRAPHIQL, ConsoleOptions::default().policy(), headers);
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+fn page_of(file: &'static File, policy: HeaderValue, headers: &HeaderMap) -> Response {
+    let mut response = answer(file, headers);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// A file. Browsers keep it, and ask each time whether it is still the same.

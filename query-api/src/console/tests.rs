@@ -104,6 +104,25 @@ async fn a_client_that_accepts_gzip_gets_the_same_file_smaller() {
 const MAX_SCRIPT_BYTES: usize = 150 * 1024;
 
 #[tokio::test]
+async fn graphiql_is_loaded_at_its_own_address_only_and_within_its_size() {
+    let page = text(graphiql(&HeaderMap::new())).await;
+    let named = named_in(&page);
+    assert!(named.contains(&"/ui/assets/graphiql.js") && named.contains(&"/ui/assets/graphiql.css"), "{page}");
+    let console = text(get("/").await).await;
+    assert!(!console.contains("graphiql") && !text(get("/ui/assets/console.js").await).await.contains("graphiql"));
+    for path in named {
+        let gzip = ask(&ConsoleOptions::default(), path, &[(header::ACCEPT_ENCODING, "gzip")]).await;
+        assert_eq!(gzip.status(), StatusCode::OK, "{path}");
+        let size = to_bytes(gzip.into_body(), usize::MAX).await.unwrap().len();
+        assert!(size <= 450 * 1024, "{path} has {size} bytes with gzip");
+    }
+    let answer = graphiql(&HeaderMap::new());
+    assert_eq!(answer.headers()[header::CONTENT_SECURITY_POLICY], ConsoleOptions::default().policy());
+    let varies: Vec<_> = answer.headers().get_all(header::VARY).iter().collect();
+    assert_eq!(varies, ["accept-encoding", "accept"], "another client gets JSON at this address");
+}
+
+#[tokio::test]
 async fn the_console_learns_what_this_server_offers() {
     let options = ConsoleOptions { takes_commands: true, ..ConsoleOptions::default() };
     let response = ask(&options, "/console.json", &[]).await;

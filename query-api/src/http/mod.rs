@@ -1,7 +1,6 @@
 //! GraphQL over HTTP, after the specification of that name, and the pages around it.
 
 mod asker;
-mod console;
 mod endpoint;
 mod events;
 mod media;
@@ -22,6 +21,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::console::graphiql;
 use asker::Asker;
 pub use endpoint::Endpoint;
 use media::Wanted;
@@ -58,7 +58,7 @@ pub async fn post(
     }
 }
 
-/// `GET /graphql`: a query; for browsers the console; or the beginning of a WebSocket.
+/// `GET /graphql`: a query; for browsers `GraphiQL`; or the beginning of a WebSocket.
 pub async fn get(
     State(endpoint): State<Arc<Endpoint>>,
     headers: HeaderMap,
@@ -75,7 +75,7 @@ pub async fn get(
     }
     let request = from_query(query.as_deref().unwrap_or_default());
     let wanted = match (media::wanted(&headers), &request) {
-        (Some(Wanted::Html), Err(NotWellFormed::NoQuery)) => return console::page(),
+        (Some(Wanted::Html), Err(NotWellFormed::NoQuery)) => return graphiql(&headers),
         (Some(Wanted::Html) | None, _) => return refuse(Wanted::Json, StatusCode::NOT_ACCEPTABLE, media::OFFERED),
         (Some(wanted), _) => wanted,
     };

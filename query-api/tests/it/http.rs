@@ -125,14 +125,14 @@ async fn every_request_gets_the_status_and_media_type_that_the_specification_giv
 }
 
 #[tokio::test]
-async fn a_browser_gets_a_console_that_loads_nothing_from_elsewhere() {
+async fn a_browser_gets_graphiql_which_loads_nothing_from_elsewhere() {
     let world = World::new().await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let (status, headers, body) = world.send(get(accept, "")).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(headers["content-type"], "text/html; charset=utf-8");
     let page = String::from_utf8(body).unwrap();
-    assert!(page.contains("<title>Tenuto") && !page.contains("http://") && !page.contains("https://"));
+    assert!(page.contains("/ui/assets/graphiql.js") && !page.contains("http://") && !page.contains("https://"));
 }
 
 #[tokio::test]
