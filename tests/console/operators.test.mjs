@@ -56,7 +56,7 @@ test("an operator finds why orders are stuck and mends a group of 200, by keyboa
   await press("g", "s");
   const cause = page.getByRole("link", { name: /payments\.refund/ });
   await cause.getByText(String(STUCK), { exact: true }).waitFor();
-  await cause.getByText("answered 422 Unprocessable Entity: the ledger of May … is closed").waitFor();
+  await cause.getByText("answered 422 Unprocessable Entity: the ledger of May # is closed").waitFor();
   await press("j");
   await press("Enter");
   await page.getByText("The undo failed for good").waitFor();
@@ -76,6 +76,25 @@ test("an operator finds why orders are stuck and mends a group of 200, by keyboa
   await server.until("the orders are undone", async () => (await server.state("stuck-0")) === "CANCELED");
   const { order } = await server.query('{ order(id: "stuck-0") { timeline { nodes { reason } } } }');
   assert.ok(order.timeline.nodes.some(({ reason }) => reason === "the ledger is open again"));
+  await done(page);
+});
+
+test("more than a thousand stuck orders of one cause are counted and mended together", async () => {
+  await makeStuck("crowd", 1050);
+  const page = await open();
+  await page.goto("/ui/stuck");
+  await page.getByRole("link", { name: /payments\.refund/ }).getByText("1,050", { exact: true }).waitFor();
+  await page.getByText("For all 1,050").waitFor();
+  await page.getByRole("button", { name: "Show 150 more" }).click();
+  await page.getByText("200 of 1,050 orders are shown.").waitFor();
+  await page.getByRole("button", { name: /^Retry/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Retry 1,050 orders" });
+  await dialog.getByLabel("Reason").fill("the ledger is open again");
+  await dialog.getByRole("button", { name: "Retry 1,050 orders" }).click();
+  await dialog.getByText("Every order was reported.").waitFor({ timeout: 60_000 });
+  await dialog.getByText("1,050 accepted").waitFor();
+  const left = "{ orders(where: { state: [COMPENSATING, STUCK] }, first: 1) { nodes { id } } }";
+  await server.until("the orders are undone", async () => (await server.query(left)).orders.nodes.length === 0);
   await done(page);
 });
 

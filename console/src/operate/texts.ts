@@ -1,4 +1,6 @@
 /** The texts of operations on orders. */
+import { number } from '../parts/number';
+
 export const names = { cancel: 'Cancel', pause: 'Pause', resume: 'Resume', retry: 'Retry', skip: 'Skip' };
 
 export const texts = {
@@ -20,8 +22,8 @@ export const texts = {
   outcome: 'Outcome to assume',
   outcomeHint: 'Empty: none. For a step that failed to be undone, leave it empty.',
   begin: (operation: keyof typeof names, count: string) => `${names[operation]} ${count}`,
-  progress: (done: number, all: number) => `${done} of ${all}`,
-  outcomeOf: (done: number, refused: number) => (refused === 0 ? `${done} accepted` : `${done} accepted, ${refused} refused`),
+  progress: (done: number, all: number) => `${number(done)} of ${number(all)}`,
+  outcomeOf: (done: number, refused: number) => (refused === 0 ? `${number(done)} accepted` : `${number(done)} accepted, ${number(refused)} refused`),
   accepted: 'accepted',
   refused: 'refused',
   stop: 'Stop',

@@ -122,10 +122,11 @@ impl Query {
         approvals::list(context, &PageArguments { first, after, last, before }).await
     }
 
-    /// The orders that are stuck or late, grouped by workflow, step, participant and error.
-    #[graphql(complexity = "100 * child_complexity")]
-    async fn troubles(&self, context: &Context<'_>) -> Result<TroubleList> {
-        troubles::list(context).await
+    /// The orders that are stuck or late, grouped by workflow, step, participant and error. `id`:
+    /// only the group with this id, which is missing when none of its orders is left.
+    #[graphql(complexity = "troubles::cost_factor_of(id.as_ref()) * child_complexity")]
+    async fn troubles(&self, context: &Context<'_>, id: Option<ID>) -> Result<TroubleList> {
+        troubles::list(context, id.as_deref().map(String::as_str)).await
     }
 
     /// What people did to orders, the latest first, at most 200 at a time. `actor`: a principal, or

@@ -1,20 +1,25 @@
 //! The orders that are stuck or late, grouped by what they have in common.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use access::{Operation, Orders};
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use domain::error_class::ErrorClass;
 use domain::filter::{OrderFilter, StepFilter, TimeRange, WorkflowFilter};
 use domain::order;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use views::{Store, TroubleRow, ViewsError};
 
 use super::enums::{OperationKind, StepStatus, TroubleKind};
 use super::operations::OrderOperation;
 use super::order::Order;
-use crate::error::QueryError;
+use crate::error::{QueryError, coded};
+use crate::paging::{PageArguments, cost_factor};
 use crate::permission::{is_readable, reach};
 
 /// The most orders of each kind that are looked at.
@@ -52,15 +57,19 @@ pub struct Trouble {
     cause: Cause,
     /// The whole error of the first order.
     example: Option<String>,
-    count: i64,
     first_seen: DateTime<Utc>,
     last_seen: DateTime<Utc>,
-    samples: Vec<String>,
+    orders: Vec<String>,
     now: DateTime<Utc>,
 }
 
-/// Reads the groups.
-pub async fn list(context: &Context<'_>) -> Result<TroubleList> {
+/// The complexity of a group is multiplied by this.
+pub fn cost_factor_of(id: Option<&ID>) -> usize {
+    if id.is_some() { 1 } else { MAX_GROUPS }
+}
+
+/// Reads the groups, or only the one with this id.
+pub async fn list(context: &Context<'_>, id: Option<&str>) -> Result<TroubleList> {
     let store = context.data::<Store>()?;
     let reach = reach(context, Operation::ReadOrders);
     let own = match reach.orders() {
@@ -81,7 +90,8 @@ pub async fn list(context: &Context<'_>) -> Result<TroubleList> {
         }
     }
     let mut nodes: Vec<Trouble> = groups.into_values().collect();
-    nodes.sort_by_key(|group| (-group.count, -group.last_seen.timestamp_micros()));
+    nodes.retain(|group| id.is_none_or(|id| group.cause.id() == id));
+    nodes.sort_by_key(|group| (Reverse(group.orders.len()), Reverse(group.last_seen)));
     truncated |= nodes.len() > MAX_GROUPS;
     nodes.truncate(MAX_GROUPS);
     Ok(TroubleList { nodes, truncated })
@@ -99,21 +109,24 @@ impl Cause {
             error: row.error.as_deref().map(|error| ErrorClass::of(error).as_str().to_owned()),
         }
     }
+
+    fn id(&self) -> String {
+        let Self { kind, workflow, version, step, participant, status, error } = self;
+        let text = format!("{kind:?}{workflow:?}{version}{step:?}{participant:?}{status:?}{error:?}");
+        URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..12])
+    }
 }
 
 impl Trouble {
     fn beginning(cause: Cause, row: &TroubleRow, now: DateTime<Utc>) -> Self {
-        let (example, samples) = (row.error.clone(), Vec::new());
-        Self { cause, example, count: 0, first_seen: row.since, last_seen: row.since, samples, now }
+        let (example, orders) = (row.error.clone(), Vec::new());
+        Self { cause, example, first_seen: row.since, last_seen: row.since, orders, now }
     }
 
     fn add(&mut self, row: TroubleRow) {
-        self.count += 1;
         self.first_seen = self.first_seen.min(row.since);
         self.last_seen = self.last_seen.max(row.since);
-        if self.samples.len() < MAX_SAMPLES {
-            self.samples.push(row.id);
-        }
+        self.orders.push(row.id);
     }
 
     fn selecting(&self) -> OrderFilter {
@@ -146,6 +159,11 @@ impl Trouble {
 /// Orders that are stuck, or late, for the same cause.
 #[Object]
 impl Trouble {
+    /// The same for the same cause, for the argument `id` of `troubles`.
+    async fn id(&self) -> ID {
+        self.cause.id().into()
+    }
+
     async fn kind(&self) -> TroubleKind {
         self.cause.kind
     }
@@ -185,8 +203,8 @@ impl Trouble {
     }
 
     /// How many orders there are.
-    async fn count(&self) -> i64 {
-        self.count
+    async fn count(&self) -> usize {
+        self.orders.len()
     }
 
     /// Since when the first of them is stuck, or was due.
@@ -201,7 +219,23 @@ impl Trouble {
 
     /// Some of the orders, at most five.
     async fn samples(&self) -> Vec<ID> {
-        self.samples.iter().map(ID::from).collect()
+        self.orders.iter().take(MAX_SAMPLES).map(ID::from).collect()
+    }
+
+    /// The ids of all orders of the group: for a batch that acts on these orders and no others.
+    /// Stuck orders: the latest change first. Late orders: the longest due first.
+    async fn order_ids(&self) -> Vec<ID> {
+        self.orders.iter().map(ID::from).collect()
+    }
+
+    /// The first of these orders, by default 50, at most 200. It is for one group, by its `id`.
+    #[graphql(complexity = "cost_factor(first, None) * child_complexity")]
+    async fn orders(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<Order>> {
+        let page = PageArguments { first, after: None, last: None, before: None }.check(|_| Some(()));
+        let size = page.map_err(|error| coded(&error, "BAD_USER_INPUT"))?.size;
+        let ids: Vec<String> = self.orders.iter().take(size.into()).cloned().collect();
+        let mut found = Order::of_ids(context.data::<Store>()?, ids.clone()).await?;
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     /// A filter for the orders of the group, for the argument `where` of `orders` and of a batch.
@@ -218,7 +252,7 @@ impl Trouble {
     #[graphql(complexity = "300 + child_complexity")]
     async fn repair(&self, context: &Context<'_>) -> Option<Result<OrderOperation>> {
         let found = async {
-            let Some(id) = self.samples.first() else { return Ok(None) };
+            let Some(id) = self.orders.first() else { return Ok(None) };
             let store = context.data::<Store>()?;
             let row = store.order(id).await.map_err(QueryError::from)?.filter(|row| is_readable(context, row));
             let Some(order) = Order::list(store, Vec::from_iter(row))?.pop() else { return Ok(None) };

@@ -84,6 +84,36 @@ async fn the_filter_of_a_group_selects_its_orders() {
 }
 
 #[tokio::test]
+async fn a_group_is_read_by_its_id_with_all_of_its_orders_and_no_others() {
+    let world = world().await;
+    // Another cause, whose errors have the same part: the filter would select it, too.
+    world
+        .sql(
+            "UPDATE orders SET stuck_reason = 'payments.charge is held for an operator: 401: key \"kd\" is unknown'
+             WHERE id = 'd'",
+        )
+        .await;
+    let groups = world.ask("{ troubles { nodes { id count } } }", Value::Null).await["troubles"]["nodes"].take();
+    let id = groups[0]["id"].clone();
+    let ids: std::collections::HashSet<_> =
+        groups.as_array().unwrap().iter().map(|group| group["id"].as_str()).collect();
+    assert_eq!((ids.len(), &groups[0]["count"]), (3, &json!(3)), "{groups}");
+    let query = "query ($id: ID) { troubles(id: $id) { nodes { id orderIds orders(first: 2) { id stuckReason } } } }";
+    let found = world.ask(query, json!({ "id": id })).await["troubles"]["nodes"].take();
+    let reason = |id: &str| format!("payments.charge is held for an operator: 401: key \"k{id}\" has expired");
+    let orders = json!([{ "id": "c", "stuckReason": reason("c") }, { "id": "b", "stuckReason": reason("b") }]);
+    assert_eq!(found, json!([{ "id": id, "orderIds": ["c", "b", "a"], "orders": orders }]));
+    assert_eq!(world.ask(query, json!({ "id": "gone" })).await["troubles"]["nodes"], json!([]));
+    let all = world
+        .try_ask(
+            "{ troubles { nodes { orders(first: 200) { id status state stuckReason updatedAt placedAt } } } }",
+            Value::Null,
+        )
+        .await;
+    assert_eq!(all["errors"][0]["message"], "Query is too complex.");
+}
+
+#[tokio::test]
 async fn a_shop_sees_the_trouble_of_its_own_orders() {
     let found = world().await.ask_as("web", "shop", "{ troubles { nodes { kind samples } } }").await;
     let expected = json!([{ "kind": "LATE", "samples": ["l"] }, { "kind": "STUCK", "samples": ["a"] }]);

@@ -1,76 +1,45 @@
 import { query } from '../../query/client';
-import { graphql, type VariablesOf } from '../../query/graphql';
-import { objectOf } from '../../query/json';
-import { hash, type Group, type StuckOrder } from './groups';
-
-const stuckQuery = graphql(`
-  query Stuck($after: String) {
-    orders(where: { state: [STUCK] }, orderBy: UPDATED_AT_DESC, first: 200, after: $after) {
-      nodes { id status stuckReason updatedAt workflow { name version } steps { id status participant action lastError } }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-`);
+import { graphql, type ResultOf } from '../../query/graphql';
+import { groupOf, type Group } from './groups';
 
 export const stuckSubscription = graphql(`subscription StuckChanges { orders(where: { state: [STUCK] }) { id } }`);
 
-/** The most stuck orders that are grouped. */
-export const MAX_ORDERS = 1000;
+const groupsQuery = graphql(`
+  query Causes {
+    troubles { truncated nodes { id kind workflow version step participant error example count firstSeen lastSeen } }
+  }
+`);
 
 export interface Found {
-  orders: StuckOrder[];
+  groups: Group[];
+  /** Whether there is more than the server counts. */
   isTruncated: boolean;
 }
 
-/** The stuck orders, the latest first. */
-export async function stuckOrders(signal: AbortSignal): Promise<Found> {
-  const orders: StuckOrder[] = [];
-  let after: string | null = null;
-  for (;;) {
-    const { nodes, pageInfo }: { nodes: StuckOrder[]; pageInfo: { hasNextPage: boolean; endCursor: string | null } } = (await query(stuckQuery, { after }, signal)).orders;
-    orders.push(...nodes);
-    if (!pageInfo.hasNextPage || orders.length >= MAX_ORDERS) return { orders, isTruncated: pageInfo.hasNextPage };
-    after = pageInfo.endCursor;
-  }
+/** The groups, the largest first; those that are stuck before those that are late. */
+export async function groups(signal: AbortSignal): Promise<Found> {
+  const { nodes, truncated } = (await query(groupsQuery, {}, signal)).troubles;
+  const all = nodes.map(groupOf);
+  const [late, stuck] = [all.filter(({ kind }) => kind === 'late'), all.filter(({ kind }) => kind !== 'late')];
+  return { groups: [...stuck, ...late], isTruncated: truncated };
 }
 
-const lateQuery = graphql(`
-  query Late {
-    troubles { nodes { kind workflow version step participant error example count firstSeen lastSeen filter } }
+const ordersQuery = graphql(`
+  query OrdersOfCause($id: ID!) {
+    troubles(id: $id) { nodes { orders(first: 200) { id status stuckReason updatedAt } } }
   }
 `);
 
-const membersQuery = graphql(`
-  query Members($where: OrderFilter) {
-    orders(where: $where, orderBy: UPDATED_AT_DESC, first: 200) {
-      nodes { id status stuckReason updatedAt workflow { name version } steps { id status participant action lastError } }
-    }
-  }
-`);
+export type StuckOrder = ResultOf<typeof ordersQuery>['troubles']['nodes'][number]['orders'][number];
 
-/** The groups of orders whose work is due, and that no command handler has taken up. */
-export async function lateGroups(signal: AbortSignal): Promise<Group[]> {
-  const { nodes } = (await query(lateQuery, {}, signal)).troubles;
-  return nodes
-    .filter((node) => node.kind === 'LATE')
-    .map((node) => ({
-      key: `late-${hash([node.workflow, node.version, node.step, node.participant, node.error].join('\n'))}`,
-      workflow: { name: node.workflow, version: node.version },
-      step: node.step ?? undefined,
-      participant: node.participant ?? undefined,
-      action: undefined,
-      kind: 'late' as const,
-      error: node.error ?? '',
-      sample: node.example ?? '',
-      firstSeen: node.firstSeen,
-      lastSeen: node.lastSeen,
-      count: node.count,
-      orders: [],
-      where: objectOf(node.filter),
-    }));
+/** The first orders of a group, at most 200. */
+export async function firstOrders(id: string, signal: AbortSignal): Promise<StuckOrder[]> {
+  return (await query(ordersQuery, { id }, signal)).troubles.nodes[0]?.orders ?? [];
 }
 
-/** The latest orders that a filter selects. */
-export async function members(where: NonNullable<Group['where']>, signal: AbortSignal): Promise<StuckOrder[]> {
-  return (await query(membersQuery, { where: where as VariablesOf<typeof membersQuery>['where'] }, signal)).orders.nodes;
+const idsQuery = graphql(`query IdsOfCause($id: ID!) { troubles(id: $id) { nodes { orderIds } } }`);
+
+/** All orders of a group. */
+export async function allIds(id: string, signal: AbortSignal): Promise<string[]> {
+  return (await query(idsQuery, { id }, signal)).troubles.nodes[0]?.orderIds ?? [];
 }

@@ -1,4 +1,5 @@
 /** The texts of the page about stuck orders. */
+import { number } from '../../parts/number';
 import type { Kind } from './groups';
 
 export const texts = {
@@ -9,9 +10,8 @@ export const texts = {
   noneText: 'Every order proceeds, waits for an answer that it may still get, or has ended.',
   list: 'Causes',
   choose: 'Choose a cause',
-  truncated: (count: number) => `More than ${count} orders are stuck; the latest ${count} are grouped here.`,
+  truncated: 'More than 10,000 orders are stuck or late, or there are more than 100 causes. Counts are too low, and causes are missing.',
   count: 'Orders',
-  seen: 'first',
   last: 'last',
   undoOf: (step: string) => `undo of ${step}`,
   workflow: 'Workflow',
@@ -20,8 +20,6 @@ export const texts = {
   firstSeen: 'First seen',
   lastSeen: 'Last seen',
   error: 'What one of them says',
-  ordersOf: 'Orders',
-  asList: 'Show in the list of orders',
   repair: 'What to do',
   proposals: {
     undo: 'The undo failed for good, so undoing has stopped here. Correct the cause at the participant, then retry. If it was settled by hand, skip the undo.',
@@ -33,12 +31,13 @@ export const texts = {
   } satisfies Record<Kind, string>,
   select: (id: string) => `Select order ${id}`,
   all: 'Select all',
-  selected: (count: number, all: number) => (count === 0 ? `For all ${all}` : `For the ${count} selected of ${all}`),
+  selected: (count: number, all: number) => (count === 0 ? `For all ${number(all)}` : `For the ${number(count)} selected of ${number(all)}`),
   operations: { retry: 'Retry', skip: 'Skip…', cancel: 'Cancel…' },
   order: 'Order',
   status: 'Status',
   reason: 'Reason',
   since: 'Stuck since',
   more: (count: number) => `Show ${count} more`,
+  notShown: (shown: number, all: number) => `${number(shown)} of ${number(all)} orders are shown. Without a selection, an operation is for all.`,
   keys: 'Keyboard: j and k move, Enter opens, x selects, a selects all, r retries, s skips, c cancels, Esc goes back.',
 };
