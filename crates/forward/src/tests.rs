@@ -6,6 +6,8 @@ use tower::ServiceExt;
 
 use super::*;
 
+/// The longest that a test waits.
+const LIMIT: Duration = Duration::from_secs(30);
 const COMMANDS: Role = Role { name: "the command handler", option: "--command-url" };
 
 fn forward_to(url: &str) -> Forward {
@@ -104,7 +106,7 @@ async fn an_answer_without_an_end_ends_when_the_process_leaves() {
     let mut events = answer.into_body().into_data_stream();
     assert_eq!(events.next().await.unwrap().unwrap(), "event: next\n\n");
     leaving.cancel();
-    assert!(events.next().await.is_none());
+    assert!(timeout(LIMIT, events.next()).await.expect("the answer ends").is_none());
 }
 
 #[tokio::test]
