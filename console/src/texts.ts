@@ -54,6 +54,8 @@ export const texts = {
   },
   readOnly: 'Read-only: this server takes no commands. Start query-api with --command-url, or open the console of tenuto dev.',
   may: (operation: string) => `Your roles do not allow it: ${operation}.`,
+  range: 'Time range',
+  ranges: { '1h': 'last hour', '24h': 'last 24 hours', '7d': 'last 7 days' },
   states: {
     RUNNING: 'Running',
     WAITING: 'Waiting',

@@ -4,13 +4,17 @@
 
 use std::borrow::Cow;
 
+use chrono::TimeDelta;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
-use crate::order::{Event, Line, Mode, Order, PersonalData, Placeholders, Sealed, StepState, StepStatus, summary};
+use crate::order::{
+    Basis, Direction, Event, Line, Mode, Order, PersonalData, Placeholders, RequestedAction, Sealed, Stage, StepState,
+    StepStatus, summary,
+};
 use crate::stream_prefix;
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
@@ -118,6 +122,15 @@ pub struct EntryView<'a> {
     pub hash: &'a str,
 }
 
+/// A call to a participant, after its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallView {
+    /// The participant, and what was asked of it.
+    pub requested: RequestedAction,
+    /// From the record of the attempt to the record of its end.
+    pub took: TimeDelta,
+}
+
 impl<'a> OrderView<'a> {
     /// The order in this state.
     pub fn of(state: &'a Order) -> Self {
@@ -193,6 +206,39 @@ pub fn steps_moved_by(event: &Event, state: &Order) -> Vec<StepId> {
         return state.steps.keys().cloned().collect();
     }
     event.step().cloned().into_iter().collect()
+}
+
+impl CallView {
+    /// The call for a step, not for its undo, that this event ends. `before` is the state before
+    /// it. `None`: the event ends no such call, or one that does not tell how fast the participant
+    /// is: the request was not sent, the instance that sent it was gone, or an operator did not
+    /// wait for the answer.
+    pub fn ended_by(event: &Event, before: &Order) -> Option<Self> {
+        let is_end = match event {
+            Event::StepAccepted(_) => true,
+            Event::StepCompleted(e) => e.basis == Basis::Answer,
+            Event::StepAttemptFailed(e) => !e.lost && !e.unsent,
+            Event::StepFailed(e) => !e.unsent,
+            Event::OrderPlaced(_)
+            | Event::StepStarted(_)
+            | Event::WaitStarted(_)
+            | Event::StepSkipped(_)
+            | Event::StatusChanged(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_)
+            | Event::CompensationStarted(_)
+            | Event::CompensationCompleted(_)
+            | Event::OrderCompleted(_)
+            | Event::OrderCanceled(_)
+            | Event::OrderStuck(_)
+            | Event::DecisionSplit(_) => false,
+        };
+        let step = event.step().filter(|_| is_end).and_then(|id| before.steps.get(id))?;
+        // The state does not have the request of an undo.
+        let Stage::InFlight { direction: Direction::Do, .. } = step.stage else { return None };
+        let requested = step.requested.clone()?;
+        Some(Self { requested, took: (event.at() - step.since).max(TimeDelta::zero()) })
+    }
 }
 
 /// `None` for JSON null.

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::ids::{OrderId, StepId};
 use domain::stream_prefix;
-use domain::views::steps_moved_by;
+use domain::views::{CallView, steps_moved_by};
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::{Step, Workflow};
 use error_causes::with_causes;
@@ -118,7 +118,7 @@ impl Batch {
         order: OrderId,
         event: &RecordedEvent,
     ) -> Result<(), Interruption> {
-        let work = self.orders.entry(order.clone()).or_insert_with_key(|order| Work {
+        let work = self.orders.entry(order).or_insert_with_key(|order| Work {
             known: states.recall(order),
             changed_steps: None,
             before_parked: None,
@@ -144,11 +144,11 @@ impl Batch {
                 self.park(event, format!("what comes before it cannot be folded: {reason}"));
             }
             known @ (Known::Nothing | Known::Folded(_)) => match apply(known, event) {
-                Ok((applied, decoded)) => {
+                Ok(Applied { folded, decoded, call }) => {
                     let steps = work.changed_steps.get_or_insert_default();
-                    steps.extend(steps_moved_by(&decoded.event, &applied.state));
-                    work.known = Known::Folded(Box::new(applied));
-                    self.timeline.push(&order, event, &decoded);
+                    steps.extend(steps_moved_by(&decoded.event, &folded.state));
+                    self.timeline.push(event, &decoded, &folded.state, call);
+                    work.known = Known::Folded(Box::new(folded));
                 }
                 Err(reason) => {
                     // The failed fold consumed the state, so it is read from the log again.
@@ -190,15 +190,24 @@ impl Batch {
     }
 }
 
-fn apply(known: Known, event: &RecordedEvent) -> Result<(FoldedOrder, Decoded), String> {
+/// An event, and the order after it.
+struct Applied {
+    folded: FoldedOrder,
+    decoded: Decoded,
+    /// The call to a participant that it ended.
+    call: Option<CallView>,
+}
+
+fn apply(known: Known, event: &RecordedEvent) -> Result<Applied, String> {
     let state = match known {
         Known::Folded(applied) => Some(applied.state),
         Known::Nothing | Known::Parked | Known::Unreadable(_) | Known::Foreign => None,
     };
     let reason = |fault: OrderFault| with_causes(fault.reason());
     let decoded = order_stream::decode(event).map_err(reason)?;
+    let call = state.as_ref().and_then(|before| CallView::ended_by(&decoded.event, before));
     let folded = FoldedOrder::after(state, event, &decoded).map_err(reason)?;
-    Ok((folded, decoded))
+    Ok(Applied { folded, decoded, call })
 }
 
 /// The steps of a definition: first those forward, then those after compensation.

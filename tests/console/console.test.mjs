@@ -120,6 +120,43 @@ test("the list keeps its rows in their places while orders change, and shows new
   await done(page);
 });
 
+test("the overview shows how orders ended, and how many stood where at a moment that the address names", async () => {
+  const page = await open();
+  await page.goto("/");
+  const ends = page.getByRole("region", { name: "Time to end, by workflow" });
+  await ends.getByRole("row", { name: /^order-fulfilment \d/ }).waitFor();
+  await page.getByLabel("Time range").selectOption({ label: "last hour" });
+  assert.equal(new URL(page.url()).searchParams.get("ended"), "1h");
+  const { order } = await server.query('{ order(id: "sample-canceled") { placedAt endedAt } }');
+  const standing = async (moment) => {
+    await page.goto(`/?asOf=${encodeURIComponent(moment)}`);
+    const states = page.getByRole("region", { name: "By state" });
+    await states.waitFor();
+    return states.getByRole("listitem").filter({ hasText: "Canceled" }).innerText();
+  };
+  const shifted = (moment, ms) => new Date(Date.parse(moment) + ms).toISOString();
+  assert.match(await standing(shifted(order.placedAt, -600_000)), /Canceled\s+0/);
+  await page.getByText("0 orders").waitFor();
+  assert.match(await standing(shifted(order.endedAt, 1000)), /Canceled\s+1/);
+  await page.getByRole("button", { name: "Now" }).click();
+  await page.getByRole("heading", { name: "Placed, by hour" }).waitFor();
+  assert.equal(new URL(page.url()).search, "");
+  await page.goto("/?asOf=yesterday");
+  await page.getByText("“yesterday” is not a moment").waitFor();
+  await done(page);
+});
+
+test("the participants' page shows how they answered, by step", async () => {
+  const page = await open();
+  await page.goto("/ui/participants");
+  const calls = page.getByRole("region", { name: "Calls, by participant, step and action" });
+  const charge = calls.getByRole("row", { name: /payments charge charge/ });
+  await charge.waitFor();
+  assert.match(await charge.innerText(), /\d+ m?s/);
+  await calls.getByRole("row", { name: /shipping ship ship/ }).waitFor();
+  await done(page);
+});
+
 test("conditions are in the address, and are found, combined and removed on the page", async () => {
   const page = await open();
   await page.goto("/ui/orders");

@@ -10,6 +10,8 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+export const HOUR_MS = HOUR * 1000;
+
 /** A duration in at most two units: `3 h 20 min`. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms)) return '–';
@@ -44,4 +46,10 @@ export function exact(at: Date): string {
 /** In the viewer's zone, as short as is clear. */
 export function short(at: Date, now: number): string {
   return now - at.getTime() < 20 * HOUR * 1000 && now >= at.getTime() ? clockFormat.format(at) : dayFormat.format(at);
+}
+
+/** In the viewer's zone, as an input of type `datetime-local` has it. */
+export function local(at: Date): string {
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * MINUTE * 1000);
+  return shifted.toISOString().slice(0, 19);
 }

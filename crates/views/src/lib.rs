@@ -54,14 +54,14 @@ pub use origin::{LogCheckError, REMEDY, checkpoint_to_compare, compare_log, comp
 pub use page::Page;
 pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
-    ActionRow, ApprovalRow, CountRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow, ParticipantRow,
-    ParticipantWorkRow, ProgressRow, RegisteredRow, StatusRow, StepRow, TimelineRow, TroubleRow, WorkflowCountRow,
-    WorkflowKey, WorkflowRow,
+    ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow,
+    ParticipantRow, ParticipantWorkRow, PastCountRow, ProgressRow, RegisteredRow, StatusRow, StepRow, TimelineRow,
+    TroubleRow, WorkflowCountRow, WorkflowKey, WorkflowRow,
 };
 pub use shadow::Shadow;
 pub use sort::{Place, Sort, SortBy, SortKey};
 pub use store::{
-    ActionPlace, ActionsOf, ApprovalPlace, Keys, Personal, Store, Unknown, answers, connect_to_look_up, ended_orders,
-    order_status,
+    ActionPlace, ActionsOf, ApprovalPlace, CallsOf, EndsOf, Keys, Personal, Store, Unknown, answers,
+    connect_to_look_up, ended_orders, order_status,
 };
 pub use tables::{CHECKPOINTS, View, live_schema};

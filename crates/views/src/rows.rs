@@ -210,6 +210,44 @@ pub struct HourRow {
     pub orders: i64,
 }
 
+/// How many orders of a workflow ended, and how long they took.
+#[derive(Debug, Clone, FromRow)]
+pub struct EndRow {
+    pub workflow: String,
+    pub orders: i64,
+    pub canceled: i64,
+    /// The 50th and the 95th percentile.
+    pub took_ms: Vec<i64>,
+}
+
+/// How many orders ended in a state in an hour.
+#[derive(Debug, Clone, FromRow)]
+pub struct EndHourRow {
+    pub hour: DateTime<Utc>,
+    pub state: String,
+    pub orders: i64,
+}
+
+/// How many orders had a status and a state; `None`: the views do not know it of that time.
+#[derive(Debug, Clone, FromRow)]
+pub struct PastCountRow {
+    pub status: Option<String>,
+    pub state: Option<String>,
+    pub orders: i64,
+}
+
+/// The calls to a participant for a step.
+#[derive(Debug, Clone, FromRow)]
+pub struct CallRow {
+    pub participant: String,
+    pub step: String,
+    pub action: String,
+    pub calls: i64,
+    pub failed: i64,
+    /// The 50th, the 95th and the 99th percentile.
+    pub took_ms: Vec<i64>,
+}
+
 /// An event that is set aside. In JSON the fields have the names that the command line documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
 #[serde(rename_all = "camelCase")]

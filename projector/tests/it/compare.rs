@@ -29,7 +29,7 @@ async fn differences(log: &Log, views: &Views) -> Vec<Difference> {
 fn another(column: &str, data_type: &str) -> String {
     match data_type {
         "text" => format!("coalesce({column}, '') || 'x'"),
-        "bigint" | "integer" | "numeric" => format!("{column} + 1"),
+        "bigint" | "integer" | "numeric" => format!("coalesce({column}, 0) + 1"),
         "timestamp with time zone" => format!("coalesce({column}, now()) + interval '1 ms'"),
         "jsonb" => "'\"x\"'".to_owned(),
         "boolean" => format!("NOT {column}"),

@@ -1,6 +1,7 @@
 //! The views say what the events say, however they came.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use projector::{ProjectorError, ProjectorOptions};
@@ -8,15 +9,27 @@ use sqlx::postgres::PgListener;
 use views::channels::MOVED;
 
 use domain::ids::OrderId;
-use domain::order::NewOrder;
-use domain::testing::{Story, done, order};
+use domain::order::{NewOrder, Reply, evolve};
+use domain::testing::{Story, done, order, refused, unclear};
+use domain::wire;
 use domain::workflow::Workflow;
+use event_store::NewEvent;
 
-use crate::histories::{History, all_ways, history};
+use crate::histories::{History, WORKFLOW, all_ways, history};
 use crate::support::{Log, Running, Views, batches_of};
 
 /// Id, status, outcome, when the next attempt is due, since when it stands there, and until when.
 type Step = (String, String, Option<String>, [Option<DateTime<Utc>>; 3]);
+
+/// State and status of an order after each of its events.
+fn stands_of(history: &History) -> Vec<(String, String)> {
+    let decoded = |event: &NewEvent| wire::decode_event(&event.event_type, &event.data, &event.metadata).unwrap();
+    let folded = history.events.iter().scan(None, |state, event| {
+        *state = Some(evolve(state.take(), &decoded(event)).unwrap());
+        state.as_ref().map(|after| (after.state().to_string(), after.status.clone()))
+    });
+    folded.collect()
+}
 
 #[tokio::test]
 async fn orders_stand_in_the_views_as_their_events_left_them() {
@@ -56,12 +69,13 @@ async fn orders_stand_in_the_views_as_their_events_left_them() {
         });
         assert_eq!(steps, folded.collect::<Vec<_>>(), "{id}");
 
-        let entries: i64 = sqlx::query_scalar("SELECT count(*) FROM timeline WHERE order_id = $1")
-            .bind(id)
-            .fetch_one(&views.pool)
-            .await
-            .unwrap();
-        assert_eq!(entries, revision + 1, "{id}");
+        let entries: Vec<(String, String)> =
+            sqlx::query_as("SELECT state, status FROM timeline WHERE order_id = $1 ORDER BY revision")
+                .bind(id)
+                .fetch_all(&views.pool)
+                .await
+                .unwrap();
+        assert_eq!(entries, stands_of(history), "{id}");
     }
     assert_eq!(views.texts("SELECT state FROM orders ORDER BY id").await.len(), histories.len());
     let outline =
@@ -110,6 +124,45 @@ async fn an_order_that_is_held_is_stuck_with_the_mistake_and_nothing_of_it_is_du
         let told = texts("SELECT summary FROM timeline WHERE order_id = $1 AND type = 'StepFailed'").await;
         assert!(told.len() == 1 && told[0].contains(mistake), "{told:?}");
     }
+}
+
+#[tokio::test]
+async fn an_event_that_ends_a_call_has_its_participant_and_how_long_it_took() {
+    let workflow = Workflow::parse(WORKFLOW).unwrap();
+    let mut story = Story::given(&workflow);
+    story.place(NewOrder { order_id: Some(OrderId::new("called").unwrap()), ..order() }).whatever();
+    let answer_after = |story: &mut Story<'_>, milliseconds: u64, step: &str, reply: Reply| {
+        story.pass(Duration::from_millis(milliseconds));
+        story.answer(step, reply).whatever();
+    };
+    answer_after(&mut story, 120, "create-order", done());
+    answer_after(&mut story, 2_000, "charge", unclear("503 Service Unavailable"));
+    // These calls say nothing about the participant.
+    story.tick_when_due().whatever();
+    story.not_sent(story.attempt("charge"), "too many calls at once", Duration::from_secs(1)).whatever();
+    story.tick_when_due().whatever();
+    story.hand_over(story.in_flight()).whatever();
+    story.tick_when_due().whatever();
+    answer_after(&mut story, 300, "charge", done());
+    // The answer comes later: the call ended when it was accepted.
+    answer_after(&mut story, 40, "ship", Reply::Accepted);
+    story.pass(Duration::from_hours(1));
+    story.signal("ship", "out_of_stock").whatever();
+    // Undos are not counted.
+    answer_after(&mut story, 70, "charge", refused("the account is closed"));
+    let (log, last) = Log::with(&[history("called", story.history(), story.state())]).await;
+    let views = Views::of(&log, last, batches_of(1_000)).await;
+    let calls = "SELECT concat_ws(' ', type, participant || '.' || action, took_ms) FROM timeline
+                 WHERE num_nulls(participant, action, took_ms) < 3 ORDER BY revision";
+    assert_eq!(
+        views.texts(calls).await,
+        [
+            "StepCompleted orders.create 120",
+            "StepAttemptFailed payments.charge 2000",
+            "StepCompleted payments.charge 300",
+            "StepAccepted shipping.ship 40",
+        ]
+    );
 }
 
 /// Orders that completed with a result: one that failed, and one in which only one of two texts

@@ -2,8 +2,10 @@
 
 mod actions;
 mod approvals;
+mod calls;
 mod connection;
 mod customer;
+mod ends;
 mod enums;
 mod loaders;
 mod operations;
@@ -11,6 +13,7 @@ mod order;
 mod overview;
 mod parked;
 mod participants;
+mod past_counts;
 mod query;
 mod scalars;
 mod step;

@@ -86,9 +86,15 @@ impl TryFrom<HourRow> for HourCount {
     }
 }
 
-impl Overview {
-    /// Adds up the counts.
-    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> std::result::Result<Self, QueryError> {
+/// Counts by status and state, added up by each alone.
+pub struct Sums {
+    pub by_status: Vec<StatusCount>,
+    pub by_state: Vec<StateCount>,
+}
+
+impl Sums {
+    /// Adds up these counts.
+    pub fn of(counts: &[CountRow]) -> std::result::Result<Self, QueryError> {
         let mut by_status: Vec<StatusCount> = Vec::new();
         let mut by_state: Vec<StateCount> = Vec::new();
         for row in counts {
@@ -103,6 +109,14 @@ impl Overview {
             }
         }
         by_state.sort_by_key(|known| known.state.as_str());
+        Ok(Self { by_status, by_state })
+    }
+}
+
+impl Overview {
+    /// The overview of these counts.
+    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> std::result::Result<Self, QueryError> {
+        let Sums { by_status, by_state } = Sums::of(counts)?;
         Ok(Self {
             checkpoint: progress.checkpoint(),
             orders: counts.iter().map(|row| row.orders).sum(),

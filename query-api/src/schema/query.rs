@@ -10,11 +10,14 @@ use views::{LagMeter, Store};
 
 use super::actions::{self, Action};
 use super::approvals::{self, Approval};
+use super::calls::{self, Calls};
 use super::connection::connection;
+use super::ends::{self, Ends};
 use super::order::Order;
 use super::overview::{HourCount, Overview};
 use super::parked::ParkedEvent;
 use super::participants::{self, ParticipantList};
+use super::past_counts::{self, PastCounts};
 use super::troubles::{self, TroubleList};
 use super::workflow::Workflow;
 use super::workflows::{self, WorkflowList};
@@ -190,10 +193,7 @@ impl Query {
         from: DateTime<Utc>,
         to: DateTime<Utc>,
     ) -> Result<Vec<HourCount>> {
-        let (from, to) = (within_history(from), within_history(to));
-        if to - from > MAX_BY_HOUR {
-            return Err(coded(&TOO_LONG_BY_HOUR, "BAD_USER_INPUT"));
-        }
+        let (from, to) = month_at_most(from, to)?;
         let store = context.data::<Store>()?;
         let rows = match reach(context, Operation::CountOrders).orders() {
             Orders::All => store.counts_by_hour(from, to).await,
@@ -203,11 +203,39 @@ impl Query {
         let rows = rows.map_err(QueryError::from)?;
         Ok(rows.into_iter().map(HourCount::try_from).collect::<std::result::Result<_, _>>()?)
     }
+
+    /// How orders ended in a time range of at most 31 days, and how long they took: by workflow,
+    /// and by hour.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn ends(&self, context: &Context<'_>, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Ends> {
+        let (from, to) = month_at_most(from, to)?;
+        ends::read(context, from, to).await
+    }
+
+    /// How many orders had each status and state at a moment of the past.
+    #[graphql(complexity = "500 + child_complexity")]
+    async fn counts(&self, context: &Context<'_>, as_of: DateTime<Utc>) -> Result<PastCounts> {
+        past_counts::read(context, within_history(as_of)).await
+    }
+
+    /// The calls to participants that ended in a time range of at most 31 days: how many, how many
+    /// failed, and how long they took.
+    #[graphql(complexity = "100 * child_complexity")]
+    async fn calls(&self, context: &Context<'_>, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Calls> {
+        let (from, to) = month_at_most(from, to)?;
+        calls::read(context, from, to).await
+    }
 }
 
-/// The longest time range that is counted by the hour.
-const MAX_BY_HOUR: TimeDelta = TimeDelta::days(31);
-const TOO_LONG_BY_HOUR: &str = "between `from` and `to` there may be at most 31 days";
+/// The longest time range of figures.
+const MAX_RANGE: TimeDelta = TimeDelta::days(31);
+const RANGE_TOO_LONG: &str = "between `from` and `to` there may be at most 31 days";
+
+/// A time range of figures.
+fn month_at_most(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
+    let (from, to) = (within_history(from), within_history(to));
+    if to - from > MAX_RANGE { Err(coded(&RANGE_TOO_LONG, "BAD_USER_INPUT")) } else { Ok((from, to)) }
+}
 
 /// The complexity of an order besides its fields: for a past state, the reading of its events.
 fn as_of_cost(at_revision: Option<i64>, as_of: Option<DateTime<Utc>>) -> usize {

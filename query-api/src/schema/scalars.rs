@@ -1,5 +1,7 @@
 //! Our scalars.
 
+use std::time::Duration;
+
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
 /// A position in the log. It is a string of digits, because a JSON number cannot hold every
@@ -20,4 +22,10 @@ impl ScalarType for Position {
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
     }
+}
+
+/// A time in seconds, from the milliseconds in a row; none is zero.
+pub fn seconds(milliseconds: Option<&i64>) -> f64 {
+    let milliseconds = milliseconds.and_then(|milliseconds| u64::try_from(*milliseconds).ok());
+    Duration::from_millis(milliseconds.unwrap_or_default()).as_secs_f64()
 }

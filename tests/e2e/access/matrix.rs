@@ -65,6 +65,9 @@ async fn ask_field(guarded: &Guarded, kind: &str, field: &str, token: Option<&st
         "parkedEvents" => "parkedEvents(order: \"nowhere\") { reason }",
         "overview" => "overview { orders }",
         "ordersByHour" => "ordersByHour(from: \"2026-01-01T00:00:00Z\", to: \"2026-01-01T01:00:00Z\") { count }",
+        "counts" => "counts(asOf: \"2026-01-01T00:00:00Z\") { orders }",
+        "calls" => "calls(from: \"2026-01-01T00:00:00Z\", to: \"2026-01-01T01:00:00Z\") { truncated }",
+        "ends" => "ends(from: \"2026-01-01T00:00:00Z\", to: \"2026-01-01T01:00:00Z\") { truncated }",
         other => panic!("how to ask for {kind}.{other}?"),
     };
     let query = format!("{} {{ {selection} }}", kind.to_lowercase());

@@ -1,3 +1,5 @@
+import { HOUR_MS } from '../../parts/time';
+
 /** The orders of each hour of a time range, by state, also of the hours without any. */
 export interface Hour {
   at: number;
@@ -5,11 +7,14 @@ export interface Hour {
   states: Map<string, number>;
 }
 
-const HOUR_MS = 3_600_000;
+/** When the first of so many hours begins, the last of which is the present one. */
+export function firstHour(now: number, hours: number): number {
+  return (Math.floor(now / HOUR_MS) - (hours - 1)) * HOUR_MS;
+}
 
 export function hoursOf(counts: { hour: string; state: string; count: number }[], now: number, hours: number): Hour[] {
-  const last = Math.floor(now / HOUR_MS) * HOUR_MS;
-  const all = Array.from({ length: hours }, (_, index): Hour => ({ at: last - (hours - 1 - index) * HOUR_MS, count: 0, states: new Map() }));
+  const first = firstHour(now, hours);
+  const all = Array.from({ length: hours }, (_, index): Hour => ({ at: first + index * HOUR_MS, count: 0, states: new Map() }));
   const byTime = new Map(all.map((hour) => [hour.at, hour]));
   for (const { hour, state, count } of counts) {
     const own = byTime.get(Date.parse(hour));

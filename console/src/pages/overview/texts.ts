@@ -1,4 +1,6 @@
 /** The texts of the overview. */
+import { texts as shared } from '../../texts';
+
 export const texts = {
   orders: 'orders',
   stuck: 'stuck, wait for an operator',
@@ -14,6 +16,25 @@ export const texts = {
   last: 'last event',
   byState: 'By state',
   byStatus: 'By status',
+  past: {
+    asOf: 'As of',
+    now: 'Now',
+    noMoment: (text: string) => `“${text}” is not a moment. Moments are like 2026-01-31T09:00:00Z.`,
+    unknown: (count: number) => `${shared.count.orders(count)} went on then besides. Where they stood is not in the views: tenuto rebuild fills it in.`,
+  },
+  ends: {
+    title: 'Ended',
+    table: 'Time to end, by workflow',
+    byHour: 'Ended, by hour',
+    workflow: 'Workflow',
+    count: 'Ended',
+    canceled: 'Canceled',
+    p50: 'p50',
+    p95: 'p95',
+    hint: 'From placing to end: half of the orders took at most p50, 95 of 100 at most p95.',
+    none: 'No order ended in this time.',
+    truncated: 'More than 200,000 orders ended in this time: the figures are those of the latest 200,000.',
+  },
   circuits: {
     title: 'Participants',
     none: 'No participant was called since this server started.',

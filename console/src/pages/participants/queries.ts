@@ -9,6 +9,14 @@ export const participantsQuery = graphql(`
 
 export type Waiting = ResultOf<typeof participantsQuery>['participants']['nodes'][number];
 
+export const callsQuery = graphql(`
+  query Calls($from: DateTime!, $to: DateTime!) {
+    calls(from: $from, to: $to) { truncated nodes { participant step action count failed p50Seconds p95Seconds p99Seconds } }
+  }
+`);
+
+export type Calls = ResultOf<typeof callsQuery>['calls'];
+
 /** A failure on purpose. */
 export interface Fault {
   participant: string;

@@ -17,6 +17,17 @@ export const texts = {
   since: 'since',
   stuck: 'Stuck',
   instance: 'Circuits are those of the command handler that answered.',
+  calls: {
+    title: 'Calls',
+    table: 'Calls, by participant, step and action',
+    step: 'Step',
+    action: 'Action',
+    count: 'Calls',
+    failed: 'Failed',
+    hint: 'From the record of the attempt to the record of its end: 50, 95 or 99 of 100 calls took at most so long.',
+    none: 'No call ended in this time.',
+    truncated: 'More than 200,000 calls ended in this time: the figures are those of the latest 200,000.',
+  },
   dev: { title: 'Reference services', text: 'The services of tenuto dev, to try things out.' },
   stock: {
     title: 'Stock',

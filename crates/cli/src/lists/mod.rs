@@ -3,6 +3,8 @@
 
 mod actions;
 mod approvals;
+mod calls;
+mod ends;
 mod orders;
 mod print;
 mod troubles;
@@ -27,6 +29,10 @@ pub enum ListCommand {
     Troubles(troubles::TroublesArgs),
     /// List the participants, and how many steps wait for each
     Waits(waits::WaitsArgs),
+    /// List how participants answered: calls, failures, and how long they took
+    Calls(calls::CallsArgs),
+    /// List how many orders of each workflow ended, and how long they took
+    Ends(ends::EndsArgs),
     /// List what people did to orders: who, what and why
     Actions(actions::ActionsArgs),
     /// List the registered workflows: their versions, and how many orders follow each
@@ -40,6 +46,8 @@ pub async fn run(command: ListCommand) -> Result<ExitCode, CommandError> {
         ListCommand::Approvals(args) => approvals::print(args).await,
         ListCommand::Troubles(args) => troubles::print(args).await,
         ListCommand::Waits(args) => waits::print(args).await,
+        ListCommand::Calls(args) => calls::print(args).await,
+        ListCommand::Ends(args) => ends::print(args).await,
         ListCommand::Actions(args) => actions::print(args).await,
         ListCommand::Workflows(args) => workflows::print(args).await,
     };

@@ -1,7 +1,9 @@
 //! What every list has in common: its options, its query, and how it is printed.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use chrono::Utc;
 use clap::Args;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::CommandError;
 use crate::client::ServerArgs;
+use command_line::duration;
 use command_line::output::{self, Palette};
 
 /// Options of every list.
@@ -30,6 +33,27 @@ pub(super) struct PageArgs {
     /// Those after this place, which the list before names
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
+}
+
+/// The time range of figures: up to now.
+#[derive(Debug, Args)]
+pub(super) struct LastArgs {
+    /// Of this time up to now, at most 31d
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration::parse)]
+    last: Duration,
+}
+
+impl LastArgs {
+    /// As the variables of a query.
+    pub fn variables(&self) -> Value {
+        let to = Utc::now();
+        json!({ "from": to - self.last, "to": to })
+    }
+}
+
+/// A time in seconds, as the server gives it.
+pub(super) fn time(seconds: f64) -> String {
+    duration::render(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 /// A page of a long list.

@@ -2,9 +2,12 @@
 
 mod actions;
 mod approvals;
+mod calls;
 pub(crate) mod conditions;
+mod ends;
 mod keys;
 mod participants;
+mod past_counts;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -35,7 +38,9 @@ use crate::rows::{
 use crate::sort::{Place, Sort};
 pub use actions::{ActionPlace, ActionsOf};
 pub use approvals::ApprovalPlace;
+pub use calls::CallsOf;
 use conditions::{Purpose, push_filter};
+pub use ends::EndsOf;
 pub use keys::{Keys, Personal};
 use search::Search;
 pub use unknown::Unknown;

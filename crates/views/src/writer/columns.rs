@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
-use domain::views::{EntryView, OrderView, StepView};
+use domain::order::Order;
+use domain::views::{CallView, EntryView, OrderView, StepView};
 use domain::wire::{Decoded, WorkflowRegistered};
 use event_store::{Position, RecordedEvent};
 use rust_decimal::Decimal;
@@ -92,6 +93,11 @@ columns! {
         correlation_id: String, "text[]", Never;
         causation_id: Option<Uuid>, "uuid[]", Never;
         hash: String, "text[]", Never;
+        state: &'static str, "text[]", Never;
+        status: String, "text[]", Never;
+        participant: Option<String>, "text[]", Never;
+        action: Option<String>, "text[]", Never;
+        took_ms: Option<i64>, "bigint[]", Never;
     }
 }
 
@@ -178,10 +184,10 @@ impl TodoColumns {
 }
 
 impl TimelineColumns {
-    /// Adds an event of an order.
-    pub fn push(&mut self, order: &OrderId, event: &RecordedEvent, decoded: &Decoded) {
+    /// Adds an event of an order, which has led to this state, and has ended this call.
+    pub fn push(&mut self, event: &RecordedEvent, decoded: &Decoded, after: &Order, call: Option<CallView>) {
         let entry = EntryView::of(decoded);
-        self.order_id.push(order.to_string());
+        self.order_id.push(after.placed.order_id.to_string());
         self.revision.push(event.revision.cast_signed());
         self.event_id.push(event.id);
         self.position.push(event.position.commit.cast_signed());
@@ -195,6 +201,12 @@ impl TimelineColumns {
         self.causation_id.push(entry.causation_id);
         self.hash.push(entry.hash.to_owned());
         self.summary.push(entry.summary);
+        self.state.push(after.state().as_str());
+        self.status.push(after.status.clone());
+        self.took_ms.push(call.as_ref().map(|call| call.took.num_milliseconds()));
+        let (participant, action) = call.map(|call| (call.requested.participant, call.requested.action)).unzip();
+        self.participant.push(participant);
+        self.action.push(action);
     }
 }
 
