@@ -9,13 +9,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Request;
 use http_problem::Problem;
+use http_request::{Fields, body};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::body;
-use super::fields::Fields;
 use super::in_time::PATIENCE;
 use super::instruction::attribution;
 use super::openapi::{Operation, Shared, example};

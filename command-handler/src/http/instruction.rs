@@ -2,8 +2,8 @@
 
 use access::{Caller, Operation as Access, Reach, Role};
 use domain::order::Operation;
+use http_request::{Fields, line_fault};
 
-use super::fields::{Fields, line_fault};
 use crate::answer::{data_fault, outcome_fault};
 use crate::erasure::Attribution;
 use crate::instruction::Instruction;

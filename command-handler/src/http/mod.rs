@@ -4,10 +4,8 @@ mod answerer;
 #[cfg(test)]
 mod away_tests;
 mod batch;
-mod body;
 mod circuits;
 mod endpoint;
-mod fields;
 mod forget;
 mod idempotency_key;
 mod in_time;

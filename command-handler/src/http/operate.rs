@@ -8,16 +8,16 @@ use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use http_problem::Problem;
+use http_request::{Fields, body};
 use serde_json::json;
 
 use super::endpoint::Handle;
-use super::fields::Fields;
 use super::in_time::in_time;
 use super::instruction::{self, OperatorAction};
 use super::openapi::{Operation, Shared, order_path, parameter_ref};
+use super::own;
 use super::receipt::Receipt;
 use super::refused::{named, problem};
-use super::{body, own};
 use crate::clock::Clock;
 use crate::log::Log;
 

@@ -10,14 +10,15 @@ use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use domain::order::request::{Violation, check};
 use http_problem::Problem;
+use http_request::body;
 use serde_json::{Value, json};
 use tracing::warn;
 
 use super::endpoint::Handle;
+use super::idempotency_key;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, body as described_body, example, json_limits, parameter_ref, schema_ref};
 use super::receipt::Receipt;
-use super::{body, idempotency_key};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::PlaceError;

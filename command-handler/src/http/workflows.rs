@@ -13,11 +13,11 @@ use domain::workflow::address::AddressFault;
 use domain::workflow::{MAX_FILE_BYTES, Workflow};
 use http_client::{Destinations, Rule};
 use http_problem::Problem;
+use http_request::body;
 use serde::Serialize;
 use serde_json::json;
 use tracing::warn;
 
-use super::body;
 use super::endpoint::Handle;
 use super::in_time::in_time;
 use super::openapi::{Operation, Shared, content, schema_ref};
@@ -107,13 +107,7 @@ fn check_urls<L: Log, C: Clock>(endpoint: &Handle<L, C>, source: &str) -> Result
 
 fn problem(error: RegisterError) -> Problem {
     match error {
-        RegisterError::Faulty(faults) => {
-            let errors = faults.iter().map(|fault| Violation {
-                pointer: format!("line {}, column {}", fault.line, fault.column),
-                detail: format!("{}: {}", fault.path, fault.reason),
-            });
-            Problem::invalid(errors.collect())
-        }
+        RegisterError::Faulty(faults) => Problem::faulty(&faults),
         RegisterError::Different { .. } => Problem::conflict(error.to_string()),
         RegisterError::Lookup(_) | RegisterError::Append(_) | RegisterError::Encode(_) => {
             warn!(%error, "a workflow could not be registered");

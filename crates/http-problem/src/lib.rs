@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use domain::order::State;
 use domain::order::request::Violation;
+use domain::workflow::Faults;
 use serde::Serialize;
 
 /// The media type of a problem.
@@ -105,6 +106,15 @@ impl Problem {
             all => format!("{} things are wrong with the request", all.len()),
         };
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+    }
+
+    /// 422 for a workflow file with these faults: each with its line and its column.
+    pub fn faulty(faults: &Faults) -> Self {
+        let errors = faults.iter().map(|fault| Violation {
+            pointer: format!("line {}, column {}", fault.line, fault.column),
+            detail: format!("{}: {}", fault.path, fault.reason),
+        });
+        Self::invalid(errors.collect())
     }
 
     /// 422 for a request that is wrong at this place.

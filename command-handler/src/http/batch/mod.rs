@@ -4,7 +4,6 @@
 //! So a client that loses the connection resumes after the last reported order. Neither client nor
 //! server holds the results in memory.
 
-pub(super) mod filter;
 mod line;
 mod request;
 
@@ -20,14 +19,15 @@ use domain::Timestamp;
 use domain::order::{Refusal, State as OrderState};
 use futures::stream;
 use http_problem::Problem;
+use http_request::body;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use self::line::Line;
 use self::request::{Batch, checked};
 use super::in_time::{PATIENCE, postgres_in_time};
-use super::openapi::{Operation, Shared, body as described_body, example, json_limits, schema_ref};
-use super::{body, refused};
+use super::openapi::{Operation, Shared, body as described_body, example, filter, json_limits, schema_ref};
+use super::refused;
 use crate::batches::{Batches, MAX_BATCHES, NotBegun, NotCounted, NotTaken, Report, Running, Which};
 use crate::clock::Clock;
 use crate::log::Log;

@@ -7,11 +7,10 @@ use chrono::Utc;
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use http_problem::Problem;
+use http_request::{Fields, filter};
 use serde_json::Value;
 
-use super::super::fields::Fields;
 use super::super::instruction::{self, OperatorAction};
-use super::filter;
 use crate::batches::Which;
 use crate::instruction::Instruction;
 

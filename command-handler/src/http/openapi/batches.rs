@@ -3,10 +3,11 @@
 use domain::filter::{MAX_ATTRIBUTES, MAX_VALUES};
 use serde_json::{Map, Value, json};
 
+use super::filter;
 use super::orders::outcome;
 use super::parts::{list, one_of_these, optional_text, schema_ref, text};
 use crate::answer::LARGEST_DATA;
-use crate::http::batch::{MAX_ORDERS, filter};
+use crate::http::batch::MAX_ORDERS;
 use crate::http::instruction::OperatorAction;
 
 pub(super) fn schemas() -> Map<String, Value> {

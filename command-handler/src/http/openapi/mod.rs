@@ -8,6 +8,7 @@
 mod answers;
 mod batches;
 pub(super) mod example;
+pub(super) mod filter;
 mod operation;
 mod orders;
 pub(super) mod parts;

@@ -2,9 +2,8 @@
 
 use domain::filter::MAX_VALUES;
 use http_problem::{MEDIA_TYPE, Problem};
+use http_request::body::LARGEST_BODY;
 use serde_json::{Map, Value, json};
-
-use crate::http::body::LARGEST_BODY;
 
 /// The response object of a refusal, and its status.
 pub(super) fn refusal(description: &str, causes: &[(&str, Problem)]) -> (u16, Value) {

@@ -5,13 +5,13 @@ use axum::http::StatusCode;
 use domain::order::request::Violation;
 use domain::order::{Refusal, State, StepStatus};
 use http_problem::Problem;
+use http_request::body::{self as request_body, LARGEST_BODY};
 use serde_json::{Value, json};
 
 use super::example;
 use super::parts::{body, refusal, schema_ref};
-use crate::http::body::LARGEST_BODY;
+use crate::http::idempotency_key;
 use crate::http::refused::problem;
-use crate::http::{body as request_body, idempotency_key};
 use crate::orchestrator::CommandError;
 
 /// How long `GET /orders/{id}` waits at most, on the query side.

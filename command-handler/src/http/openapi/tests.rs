@@ -10,11 +10,12 @@ use domain::ids::OrderId;
 use domain::order::request::{MAX_LINES, MAX_QUANTITY, check};
 use domain::order::{State, StepStatus};
 use domain::workflow::Workflow;
+use http_request::body;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
 use super::{PATH, handle};
-use crate::http::{batch, body, idempotency_key, instruction};
+use crate::http::{batch, idempotency_key, instruction};
 
 /// The golden copy, as clients have it.
 fn document() -> Value {

@@ -6,7 +6,8 @@ use http_problem::Problem;
 use serde_json::{Map, Value};
 
 /// The fields that are left of an object, and the faults of those that were taken.
-pub(super) struct Fields {
+#[derive(Debug)]
+pub struct Fields {
     /// The pointer to the object in the body.
     at: String,
     left: Map<String, Value>,
@@ -64,6 +65,31 @@ impl Fields {
         }
     }
 
+    /// A whole number that is not less than `least`. `allowed` completes the error.
+    pub fn whole_number<N: Copy + PartialOrd + TryFrom<i64>>(
+        &mut self,
+        name: &str,
+        least: N,
+        allowed: &str,
+    ) -> Option<N> {
+        let value = self.take(name)?;
+        let number = value.as_i64().and_then(|number| N::try_from(number).ok()).filter(|number| *number >= least);
+        if number.is_none() {
+            self.wrong(name, format!("must be a whole number {allowed}, found {value}"));
+        }
+        number
+    }
+
+    /// The fields of an object below this one, which is at the pointer `at`. If `value` is not an
+    /// object, that is among the faults of this one.
+    pub fn below(&mut self, value: Value, at: &str, what: &str) -> Option<Self> {
+        if !value.is_object() {
+            self.wrong_too(vec![Violation { pointer: at.to_owned(), detail: what.to_owned() }]);
+            return None;
+        }
+        Self::of(value, at, what).ok()
+    }
+
     /// Notes a fault of a field, or of a part of it: `name` may be a pointer without its first
     /// slash.
     pub fn wrong(&mut self, name: &str, detail: impl Into<String>) {
@@ -97,7 +123,7 @@ impl Fields {
 }
 
 /// The fault of a line of text for people, if it has one.
-pub(super) fn line_fault(text: &str, longest: usize) -> Option<String> {
+pub fn line_fault(text: &str, longest: usize) -> Option<String> {
     let fits = text.chars().count() <= longest && !text.trim().is_empty() && !text.chars().any(char::is_control);
     (!fits).then(|| format!("must be 1 to {longest} characters, not all of them blank, none a control character"))
 }

@@ -1,4 +1,4 @@
-//! `where` of a batch: the JSON syntax of a filter, whose meaning and bounds are those of
+//! The JSON syntax of a filter, as in the field `where`. Its meaning and bounds are those of
 //! [`domain::filter`].
 //!
 //! What is not understood is an error, never left out: it would let the filter match more than was
@@ -9,19 +9,18 @@ mod details;
 mod times;
 mod values;
 
-use domain::filter::{FilterFault, MAX_ATTRIBUTES, OrderFilter, WorkflowFilter};
+use domain::filter::{FilterFault, OrderFilter, WorkflowFilter};
 use domain::order::State;
 use domain::order::request::Violation;
 use http_problem::Problem;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::times::span;
-use self::values::{below, list, text, whole_number};
-use crate::http::fields::Fields;
-use crate::http::openapi::parts;
+use self::values::{list, text};
+use crate::fields::Fields;
 
 /// The filter, and whether it leaves any order out.
-pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Problem> {
+pub fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Problem> {
     let mut fields = Fields::of(value, at, "must be an object like {\"state\": [\"RUNNING\"]}")?;
     let filter = OrderFilter {
         statuses: list(&mut fields, "status", text),
@@ -30,7 +29,7 @@ pub(super) fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Pr
         placed_by: list(&mut fields, "placedBy", text),
         workflow: workflow(&mut fields, at),
         skus: list(&mut fields, "sku", text),
-        min_lines: whole_number(&mut fields, "minLines", 0, &format!("from 0 to {}", u32::MAX)),
+        min_lines: fields.whole_number("minLines", 0, &format!("from 0 to {}", u32::MAX)),
         total: details::total(&mut fields, at),
         placed_at: span(&mut fields, "placedAt", at),
         updated_at: span(&mut fields, "updatedAt", at),
@@ -58,112 +57,15 @@ fn state(text: &str) -> Result<State, String> {
 
 fn workflow(fields: &mut Fields, at: &str) -> Option<WorkflowFilter> {
     let value = fields.take("workflow")?;
-    let mut workflow = below(fields, value, &format!("{at}/workflow"), "must be an object with \"name\"")?;
+    let mut workflow = fields.below(value, &format!("{at}/workflow"), "must be an object with \"name\"")?;
     let name = workflow.required_text("name", "the workflow's name", |_| None);
-    let version = whole_number(&mut workflow, "version", 1, "from 1 on");
+    let version = workflow.whole_number("version", 1, "from 1 on");
     fields.wrong_too(workflow.faults());
     Some(WorkflowFilter { name, version })
 }
 
-/// A filter for the description of the interface: the fields that the other examples lack.
-pub(super) fn example() -> Value {
-    json!({
-        "placedBy": ["web"],
-        "sku": ["11"],
-        "minLines": 2,
-        "total": { "atLeast": "100.00" },
-        "step": { "name": "charge", "status": ["RETRYING", "STUCK"], "participant": ["payments"], "olderThan": "1h" },
-        "stuckReason": "503",
-        "attributes": [{ "path": ["delivery", "floor"], "value": 3 }, { "path": "gift" }],
-    })
-}
-
-/// The schemas of the fields, for the description of the interface.
-pub(in crate::http) fn schemas() -> Value {
-    let ended = json!({
-        "$ref": "#/components/schemas/Span",
-        "description": "An order that has not ended is in no such range.",
-    });
-    json!({
-        "status": parts::schema_ref("Texts"),
-        "state": parts::one_or_list("State"),
-        "customer": { "$ref": "#/components/schemas/Texts", "description": "Ids of customers." },
-        "placedBy": { "$ref": "#/components/schemas/Texts", "description": "Principals that placed the order." },
-        "workflow": {
-            "type": ["object", "null"],
-            "required": ["name"],
-            "additionalProperties": false,
-            "properties": {
-                "name": parts::text(""),
-                "version": { "type": ["integer", "null"], "minimum": 1, "maximum": i32::MAX },
-            },
-        },
-        "sku": { "$ref": "#/components/schemas/Texts", "description": "The stock-keeping unit of a line." },
-        "minLines": {
-            "description": "The least number of lines.",
-            "type": ["integer", "null"],
-            "minimum": 0,
-            "maximum": u32::MAX,
-        },
-        "total": {
-            "description": "The sum over the lines, in any currency, with at least one bound.",
-            "type": ["object", "null"],
-            "minProperties": 1,
-            "additionalProperties": false,
-            "properties": { "atLeast": amount("Not less than this."), "atMost": amount("Not more than this.") },
-            "anyOf": parts::one_of_these(&["atLeast", "atMost"]),
-        },
-        "placedAt": parts::schema_ref("Span"),
-        "updatedAt": parts::schema_ref("Span"),
-        "endedAt": ended,
-        "step": {
-            "description": "A step that has begun, and meets all of these.",
-            "type": ["object", "null"],
-            "minProperties": 1,
-            "additionalProperties": false,
-            "properties": {
-                "name": parts::optional_text(""),
-                "status": parts::one_or_list("StepStatus"),
-                "participant": {
-                    "$ref": "#/components/schemas/Texts",
-                    "description": "The participants that it was requested of.",
-                },
-                "since": { "$ref": "#/components/schemas/Span", "description": "When its present stage began." },
-                "due": {
-                    "$ref": "#/components/schemas/Span",
-                    "description": "When its attempt, its answer or its next attempt is due. If nothing is due at it, it is in no such range.",
-                },
-                "olderThan": {
-                    "description": "How long its present stage has lasted at least, such as 90s, 10m, 2h or 3d; at most a year.",
-                    "type": ["string", "null"],
-                    "pattern": "^[0-9]+(ms|s|m|h|d)$",
-                },
-            },
-            "anyOf": parts::one_of_these(&["name", "status", "participant", "since", "due", "olderThan"]),
-        },
-        "stuckReason": parts::optional_text("Part of the reason why the order is stuck, in upper or lower case."),
-        "attributes": {
-            "description": "Other data that the shop keeps with the order. One, or a list; all must match.",
-            "anyOf": [
-                parts::schema_ref("AttributeFilter"),
-                parts::list(&parts::schema_ref("AttributeFilter"), MAX_ATTRIBUTES),
-                { "type": "null" },
-            ],
-        },
-    })
-}
-
-fn amount(description: &str) -> Value {
-    json!({
-        "description": description,
-        "type": ["string", "number", "null"],
-        "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$",
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::time::Duration;
 
     use axum::response::IntoResponse;
@@ -171,6 +73,9 @@ mod tests {
     use domain::filter::{AmountRange, AttributeFilter, StepFilter, TimeRange};
     use domain::order::StepStatus;
     use rust_decimal::Decimal;
+    use serde_json::json;
+
+    use super::*;
 
     /// The pointers of what is wrong with a filter.
     async fn faults(filter: Value) -> Vec<String> {

@@ -8,9 +8,9 @@ use domain::order::StepStatus;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::super::super::fields::Fields;
 use super::times::span;
-use super::values::{below, list, range, text};
+use super::values::{list, range, text};
+use crate::fields::Fields;
 
 pub(super) fn total(fields: &mut Fields, at: &str) -> AmountRange {
     let (low, high) = ("atLeast", "atMost");
@@ -39,7 +39,7 @@ pub(super) fn step(fields: &mut Fields, at: &str) -> Option<StepFilter> {
                 \"olderThan\"";
     let place = format!("{at}/step");
     let value = fields.take("step")?;
-    let mut step = below(fields, value, &place, what)?;
+    let mut step = fields.below(value, &place, what)?;
     let criteria = StepFilter {
         name: step.text("name", |_| None),
         statuses: list(&mut step, "status", status),
@@ -86,7 +86,7 @@ pub(super) fn attributes(fields: &mut Fields, at: &str) -> Vec<AttributeFilter> 
 
 fn attribute(fields: &mut Fields, value: Value, at: &str) -> Option<AttributeFilter> {
     let mut attribute =
-        below(fields, value, at, "must be an object with \"path\" and, if its value matters, \"value\"")?;
+        fields.below(value, at, "must be an object with \"path\" and, if its value matters, \"value\"")?;
     let is_given = attribute.has("path");
     let path = list(&mut attribute, "path", text).unwrap_or_default();
     if !is_given {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Datelike, Utc};
 use domain::Timestamp;
 use domain::filter::TimeRange;
 
-use super::super::super::fields::Fields;
 use super::values::range;
+use crate::fields::Fields;
 
 /// A time range.
 pub(super) fn span(fields: &mut Fields, name: &str, at: &str) -> TimeRange {

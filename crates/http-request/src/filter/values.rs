@@ -1,9 +1,8 @@
-//! The forms of a condition: a list, a range, an object within another one.
+//! The forms of a condition: a list, a range.
 
-use domain::order::request::Violation;
 use serde_json::Value;
 
-use super::super::super::fields::Fields;
+use crate::fields::Fields;
 
 /// A list, or one value for a list of one.
 pub(super) fn list<T>(fields: &mut Fields, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
@@ -34,21 +33,6 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A whole number that is not less than `least`. `allowed` completes the error.
-pub(super) fn whole_number<N: Copy + PartialOrd + TryFrom<i64>>(
-    fields: &mut Fields,
-    name: &str,
-    least: N,
-    allowed: &str,
-) -> Option<N> {
-    let value = fields.take(name)?;
-    let number = value.as_i64().and_then(|number| N::try_from(number).ok()).filter(|number| *number >= least);
-    if number.is_none() {
-        fields.wrong(name, format!("must be a whole number {allowed}, found {value}"));
-    }
-    number
-}
-
 /// An object with these two bounds, one of which has to be there.
 pub(super) fn range<T: Default + PartialEq>(
     fields: &mut Fields,
@@ -59,7 +43,7 @@ pub(super) fn range<T: Default + PartialEq>(
 ) -> T {
     let range = fields.take(name).and_then(|value| {
         let what = format!("must be an object with \"{low}\", \"{high}\" or both");
-        let mut bounds = below(fields, value, &format!("{at}/{name}"), &what)?;
+        let mut bounds = fields.below(value, &format!("{at}/{name}"), &what)?;
         let range = read(&mut bounds);
         let faults = bounds.faults();
         if faults.is_empty() && range == T::default() {
@@ -69,13 +53,4 @@ pub(super) fn range<T: Default + PartialEq>(
         Some(range)
     });
     range.unwrap_or_default()
-}
-
-/// An object below another; if it is none, that is among the faults of the other.
-pub(super) fn below(fields: &mut Fields, value: Value, at: &str, what: &str) -> Option<Fields> {
-    if !value.is_object() {
-        fields.wrong_too(vec![Violation { pointer: at.to_owned(), detail: what.to_owned() }]);
-        return None;
-    }
-    Fields::of(value, at, what).ok()
 }

@@ -9,13 +9,13 @@ use http_problem::Problem;
 use serde_json::Value;
 
 /// The largest request, in bytes.
-pub(crate) const LARGEST_BODY: usize = 1024 * 1024;
+pub const LARGEST_BODY: usize = 1024 * 1024;
 
 /// How much of a larger body is read and dropped, in bytes.
 const MAX_DROPPED: usize = 32 * 1024 * 1024;
 
 /// The headers, and the body as JSON, if its media type is one of `accepted`.
-pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Value), Problem> {
+pub async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Value), Problem> {
     let (headers, bytes) = bytes(request, accepted).await?;
     let value = domain::json::parse(&bytes).map_err(|error| {
         let violation = Violation { pointer: error.pointer.clone(), detail: error.fault.to_string() };
@@ -25,7 +25,7 @@ pub(crate) async fn json(request: Request<Body>, accepted: &[&str]) -> Result<(H
 }
 
 /// The headers, and the body, if its media type is one of `accepted`.
-pub(crate) async fn bytes(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Bytes), Problem> {
+pub async fn bytes(request: Request<Body>, accepted: &[&str]) -> Result<(HeaderMap, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     check_media_type(&parts.headers, accepted)?;
     let bytes = read(body).await?;
@@ -53,7 +53,8 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     Ok(bytes.freeze())
 }
 
-pub(super) fn too_large() -> Problem {
+/// The answer to a body that is larger.
+pub fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body must be at most {LARGEST_BODY} bytes"))
 }
 
@@ -66,7 +67,8 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Proble
     Err(wrong_media_type(essence, accepted))
 }
 
-pub(super) fn wrong_media_type(given: &str, accepted: &[&str]) -> Problem {
+/// The answer to a body of another media type than the accepted ones.
+pub fn wrong_media_type(given: &str, accepted: &[&str]) -> Problem {
     let found = if given.is_empty() { "none".to_owned() } else { format!("{given:?}") };
     let detail = format!("the Content-Type must be {}, found {found}", accepted.join(" or "));
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
