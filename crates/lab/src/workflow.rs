@@ -68,6 +68,9 @@ fn read(file: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(file).map_err(|source| FileError::Read { path: file.display().to_string(), source })
 }
 
+/// Why a test in which no step began is no success.
+pub const NOTHING_TESTED: &str = "nothing was tested: no step ever begins with this order; give another one";
+
 /// Whether no step began in any life: then nothing could go wrong.
 pub fn saw_nothing(workflow: &Workflow, report: &MatrixReport) -> bool {
     report.never_begun.len() == workflow.steps.len() + workflow.compensated.len()

@@ -10,7 +10,7 @@ fn report(source: &str) -> MatrixReport {
 #[track_caller]
 fn assert_all_right(report: &MatrixReport) {
     let first: Vec<_> = report.failures.iter().take(3).collect();
-    assert!(first.is_empty(), "{} of {} went wrong: {first:#?}", report.failures.len(), report.cases());
+    assert!(first.is_empty(), "{} of {} went wrong: {first:#?}", report.wrong(), report.cases());
     assert_eq!(report.never_begun, Vec::<String>::new());
 }
 
@@ -77,7 +77,7 @@ fn split_decisions_pass_the_matrix() {
         let limits = Limits { decision, ..Limits::LOG };
         let life = Life::run(&workflow, &order(), &cases::paths(&workflow, &Samples::new())[0], limits);
         assert!(life.history.iter().filter(|event| event.type_name() == "DecisionSplit").count() > 2);
-        assert_all_right(&run_within(&workflow, &order(), &Samples::new(), limits));
+        assert_all_right(&run_within(&workflow, &order(), &Samples::new(), limits, &mut |_| ControlFlow::Continue(())));
     }
 }
 
@@ -105,4 +105,34 @@ steps:
   b: { after: [a], call: p.b, when: steps.a.data.score > 5 }";
     let samples = Samples::from([("a".to_owned(), serde_json::json!({ "score": 7 }))]);
     assert_all_right(&run(&Workflow::parse(source).unwrap(), &order(), &samples));
+}
+
+/// In each life, the guard of `b` reads a text as a number.
+const WITHOUT_VALUE: &str = "workflow: w
+version: 1
+participants: { p: { url: 'http://p' } }
+steps:
+  a: { call: p.a, undo: p.not-a, outcomes: [yes, no] }
+  b: { after: [a], call: p.b, when: steps.a.data.score > 5 }";
+
+#[test]
+fn every_life_with_faults_is_counted_and_the_first_ones_are_described() {
+    let report = report(WITHOUT_VALUE);
+    assert_eq!(report.failures.len(), MAX_FAILURES);
+    assert!(report.wrong() > MAX_FAILURES && report.wrong() <= report.cases(), "{:?}", report.kinds);
+}
+
+#[test]
+fn a_matrix_shows_how_far_it_is_and_ends_when_its_watcher_breaks() {
+    let workflow = Workflow::parse(WITHOUT_VALUE).unwrap();
+    let mut seen = Vec::new();
+    let report = run_watched(&workflow, &order(), &Samples::new(), &mut |explored| {
+        seen.push((explored.report.cases(), explored.paths, explored.all_paths));
+        if explored.paths == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let last = *seen.last().unwrap();
+    assert_eq!(last, (report.cases(), 1, 2), "it ends with the first life of the second path");
+    assert!(seen.iter().enumerate().all(|(index, (cases, ..))| *cases == index + 1), "each life is seen");
+    let whole = run(&workflow, &order(), &Samples::new());
+    assert!(report.cases() < whole.cases());
 }

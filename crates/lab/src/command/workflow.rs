@@ -10,7 +10,7 @@ use domain::workflow::Workflow;
 
 use super::complain_of_faults;
 use crate::LabError;
-use crate::workflow::{SCHEMA, Samples, load, read_order, read_samples, sample_order, saw_nothing};
+use crate::workflow::{NOTHING_TESTED, SCHEMA, Samples, load, read_order, read_samples, sample_order, saw_nothing};
 
 /// The number of failed cases that are printed with their history.
 const MAX_TOLD: usize = 5;
@@ -125,13 +125,10 @@ fn test(args: &TrialArgs) -> Result<ExitCode, LabError> {
         };
         let report = fault_matrix::run(&workflow, &order, &samples);
         print(&told(file, &report))?;
-        if !report.failures.is_empty() {
+        if report.wrong() > 0 {
             code = ExitCode::FAILURE;
         } else if saw_nothing(&workflow, &report) {
-            output::complain(&format!(
-                "{}: nothing was tested: no step ever begins with this order; give another --order",
-                file.display()
-            ));
+            output::complain(&format!("{}: {NOTHING_TESTED} (--order)", file.display()));
             code = if code == ExitCode::SUCCESS { ExitCode::from(NOT_KNOWN) } else { code };
         }
     }
@@ -139,9 +136,9 @@ fn test(args: &TrialArgs) -> Result<ExitCode, LabError> {
 }
 
 fn told(file: &Path, report: &MatrixReport) -> String {
-    let (cases, failures) = (report.cases(), report.failures.len());
-    let mut lines = vec![format!("{}: {cases} cases, {} right, {failures} wrong", file.display(), cases - failures)];
-    lines.extend(report.kinds.iter().map(|(kind, count)| format!("  {count:>6}  {kind}")));
+    let (cases, wrong) = (report.cases(), report.wrong());
+    let mut lines = vec![format!("{}: {cases} cases, {} right, {wrong} wrong", file.display(), cases - wrong)];
+    lines.extend(report.kinds.iter().map(|(kind, lives)| format!("  {:>6}  {kind}", lives.cases)));
     let never_begun = report.never_begun.iter();
     lines.extend(
         never_begun.map(|id| format!("  never begun: {id} (its guard asks for another --order, or other --data)")),
@@ -151,8 +148,8 @@ fn told(file: &Path, report: &MatrixReport) -> String {
         lines.extend(failure.wrong.iter().map(|wrong| format!("    wrong: {wrong}")));
         lines.extend(failure.history.iter().map(|told| format!("    {told}")));
     }
-    if failures > MAX_TOLD {
-        lines.push(format!("\n  … and {} more", failures - MAX_TOLD));
+    if wrong > MAX_TOLD {
+        lines.push(format!("\n  … and {} more", wrong - MAX_TOLD));
     }
     lines.join("\n") + "\n"
 }
