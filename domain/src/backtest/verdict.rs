@@ -32,7 +32,7 @@ pub struct Difference {
 }
 
 /// The status and state of an order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Standing {
     /// The business status.
     pub status: String,

@@ -9,7 +9,7 @@ mod tally;
 mod tests;
 mod trial;
 
-pub use self::outcome::Outcome;
+pub use self::outcome::{Outcome, Worth};
 pub use self::selection::Selection;
-pub use self::tally::{Counted, Group, Tally};
-pub use self::trial::{Bench, Observer, backtest};
+pub use self::tally::{Counted, Ends, Group, Stakes, Tally};
+pub use self::trial::{Bench, Effort, Observer, backtest};

@@ -7,7 +7,7 @@ use domain::backtest::{Difference, Standing, Trial, Verdict};
 use serde_json::{Value, json};
 
 use super::outcome::Outcome;
-use super::tally::{EXAMPLES, Tally};
+use super::tally::{EXAMPLES, Ends, Group, Stakes, Tally};
 use command_line::duration;
 use command_line::output::screen::wrapped;
 use command_line::output::{Palette, Tint, printable};
@@ -49,6 +49,12 @@ pub fn render(tally: &Tally, time: Duration, palette: Palette, width: Option<usi
             let _ = writeln!(text, "\n  … and {more} more that differ {}", at(step.as_deref()));
         }
     }
+    if !tally.ends.is_empty() {
+        text.push('\n');
+    }
+    for (ends, stakes) in &tally.ends {
+        text.push_str(&wrapped("  ", &printable(&stake(ends, stakes)), width));
+    }
     for (whom, times) in &tally.supposed {
         let _ = writeln!(text, "\n{whom} was answered by a rule {times} times");
     }
@@ -77,6 +83,13 @@ fn example(id: &str, step: Option<&str>, difference: &Difference, width: Option<
     text
 }
 
+/// What a difference means in orders and money.
+fn stake(Ends { then, now }: &Ends, Stakes { orders, totals }: &Stakes) -> String {
+    let totals = totals.iter().map(|(currency, total)| format!("{total} {currency}")).collect::<Vec<_>>().join(", ");
+    let noun = if *orders == 1 { "order" } else { "orders" };
+    format!("{orders} {noun} ({totals}) would end {}, not {}", standing(now), standing(then))
+}
+
 fn standing(standing: &Standing) -> String {
     let Standing { status, state, is_known } = standing;
     let far = if *is_known { "" } else { ", as far as it can be known" };
@@ -86,16 +99,15 @@ fn standing(standing: &Standing) -> String {
 /// A line for an order that is not the same.
 pub fn line(id: &str, outcome: &Outcome) -> Option<Value> {
     match outcome {
-        Outcome::PassedOver | Outcome::Tried(Trial { verdict: Verdict::Same, .. }) => None,
+        Outcome::PassedOver | Outcome::Tried(Trial { verdict: Verdict::Same, .. }, _) => None,
         Outcome::Broken(why) => Some(json!({ "order": id, "verdict": "broken", "reason": why })),
-        Outcome::Tried(Trial { verdict: Verdict::Differs(difference), supposed }) => {
-            let Difference { step, revision, then, now, ended_then, ended_now } = &**difference;
-            Some(json!({
-                "order": id, "verdict": "differs", "step": step, "revision": revision, "then": then, "now": now,
-                "endedThen": standing_json(ended_then), "endedNow": standing_json(ended_now), "supposed": supposed,
-            }))
+        Outcome::Tried(Trial { verdict: Verdict::Differs(difference), supposed }, _) => {
+            let mut line = difference_json(id, difference);
+            (line["verdict"], line["step"], line["supposed"]) =
+                (json!("differs"), json!(difference.step), json!(supposed));
+            Some(line)
         }
-        Outcome::Tried(Trial { verdict: Verdict::Unknown(unknown), supposed }) => {
+        Outcome::Tried(Trial { verdict: Verdict::Unknown(unknown), supposed }, _) => {
             let unknown = unknown.iter().map(|unknown| {
                 json!({
                     "step": unknown.step, "direction": unknown.direction.as_str(),
@@ -108,18 +120,40 @@ pub fn line(id: &str, outcome: &Outcome) -> Option<Value> {
     }
 }
 
+/// What differs in an order.
+fn difference_json(id: &str, difference: &Difference) -> Value {
+    let Difference { revision, then, now, ended_then, ended_now, .. } = difference;
+    json!({
+        "order": id, "revision": revision, "then": then, "now": now,
+        "endedThen": standing_json(ended_then), "endedNow": standing_json(ended_now),
+    })
+}
+
 fn standing_json(standing: &Standing) -> Value {
     json!({ "status": standing.status, "state": standing.state, "known": standing.is_known })
 }
 
-/// The counts.
+fn ends_json((Ends { then, now }, Stakes { orders, totals }): (&Ends, &Stakes)) -> Value {
+    let totals = totals.iter().map(|(currency, total)| json!({ "currency": currency, "amount": total }));
+    json!({
+        "then": standing_json(then), "now": standing_json(now), "orders": orders, "totals": totals.collect::<Vec<_>>(),
+    })
+}
+
+/// The counts, with a few examples of each kind.
 pub fn summary(tally: &Tally, time: Duration) -> Value {
-    let differs = tally.differs.iter().map(|(step, group)| json!({ "step": step, "orders": group.orders }));
-    let unknown = tally
-        .unknown
+    let ids = |group: &Group<()>| group.examples.keys().cloned().collect::<Vec<_>>();
+    let differs = tally.differs.iter().map(|(step, group)| {
+        let examples = group.examples.iter().map(|(id, difference)| difference_json(id, difference));
+        json!({ "step": step, "orders": group.orders, "examples": examples.collect::<Vec<_>>() })
+    });
+    let unknown = tally.unknown.iter().map(|((whom, kind), group)| {
+        json!({ "action": whom, "because": kind.as_str(), "orders": group.orders, "examples": ids(group) })
+    });
+    let broken = tally
+        .broken
         .iter()
-        .map(|((whom, kind), group)| json!({ "action": whom, "because": kind.as_str(), "orders": group.orders }));
-    let broken = tally.broken.iter().map(|(why, group)| json!({ "reason": why, "orders": group.orders }));
+        .map(|(why, group)| json!({ "reason": why, "orders": group.orders, "examples": ids(group) }));
     json!({
         "orders": tally.orders(),
         "same": tally.same,
@@ -128,6 +162,7 @@ pub fn summary(tally: &Tally, time: Duration) -> Value {
         "differsAt": differs.collect::<Vec<_>>(),
         "unknownOf": unknown.collect::<Vec<_>>(),
         "broken": broken.collect::<Vec<_>>(),
+        "ends": tally.ends.iter().map(ends_json).collect::<Vec<_>>(),
         "supposed": tally.supposed,
         "seconds": time.as_secs_f64(),
     })

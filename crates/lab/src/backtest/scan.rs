@@ -11,8 +11,6 @@ use domain::stream_prefix;
 use domain::wire::{self, ENDS};
 use event_store::{EventStore, Filter, Position, ReadError, RecordedEvent, SubscriptionItem};
 
-/// The most memory for the events of orders that have not ended, in bytes.
-const MAX_HELD: usize = 128 << 20;
 /// The memory that an event takes in addition to its data.
 const OVERHEAD: usize = 256;
 
@@ -38,21 +36,24 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// All orders, with all their events.
-    pub async fn all(store: &EventStore) -> Result<Self, ReadError> {
+    /// All orders, with all their events. The events of orders that have not ended take at most
+    /// `max_held` bytes of memory.
+    pub async fn all(store: &EventStore, max_held: usize) -> Result<Self, ReadError> {
         let filter = Filter::StreamPrefixes(vec![stream_prefix::get().to_owned()]);
-        Self::start(store, filter, false).await
+        Self::start(store, filter, false, max_held).await
     }
 
     /// All orders, with their first event.
     pub async fn placed(store: &EventStore) -> Result<Self, ReadError> {
-        Self::start(store, Filter::EventTypePrefixes(vec!["OrderPlaced".to_owned()]), true).await
+        let filter = Filter::EventTypePrefixes(vec!["OrderPlaced".to_owned()]);
+        Self::start(store, filter, true, 0).await
     }
 
-    async fn start(store: &EventStore, filter: Filter, only_placed: bool) -> Result<Self, ReadError> {
+    async fn start(store: &EventStore, filter: Filter, only_placed: bool, max_held: usize) -> Result<Self, ReadError> {
         let head = store.head().await?;
         let subscription = store.subscribe_all(filter, None);
-        Ok(Self { subscription, head, at: None, held: Held::default(), ended: head.is_none(), only_placed })
+        let ended = head.is_none();
+        Ok(Self { subscription, head, at: None, held: Held::within(max_held), ended, only_placed })
     }
 
     /// The next order. Orders that have not ended come last.
@@ -110,6 +111,7 @@ struct Held {
     ages: BTreeMap<u64, String>,
     next_age: u64,
     bytes: usize,
+    max_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -120,6 +122,10 @@ struct Order {
 }
 
 impl Held {
+    fn within(max_bytes: usize) -> Self {
+        Self { max_bytes, ..Self::default() }
+    }
+
     /// Holds an event. Returns the whole order if this is its last event.
     fn take(&mut self, event: RecordedEvent) -> Option<Vec<RecordedEvent>> {
         let (bytes, ends) = (size(&event), ENDS.contains(&event.event_type.as_str()));
@@ -139,7 +145,7 @@ impl Held {
 
     /// If too much is held: releases the oldest order, and returns its stream.
     fn give_way(&mut self) -> Option<String> {
-        if self.bytes <= MAX_HELD {
+        if self.bytes <= self.max_bytes {
             return None;
         }
         let stream = self.ages.first_key_value().map(|(_, stream)| stream.clone())?;
@@ -184,7 +190,7 @@ mod tests {
 
     #[test]
     fn an_order_is_returned_with_its_last_event() {
-        let mut held = Held::default();
+        let mut held = Held::within(100);
         assert!(held.take(event("order-1", 0, "OrderPlaced", 1)).is_none());
         assert!(held.take(event("order-2", 0, "OrderPlaced", 1)).is_none());
         let whole = held.take(event("order-1", 1, "OrderCompleted", 1)).unwrap();
@@ -196,9 +202,9 @@ mod tests {
 
     #[test]
     fn past_the_bound_the_oldest_order_is_released_and_its_later_events_are_skipped() {
-        let mut held = Held::default();
-        held.take(event("order-1", 0, "OrderPlaced", MAX_HELD / 2));
-        held.take(event("order-2", 0, "OrderPlaced", MAX_HELD / 2 + 1));
+        let mut held = Held::within(10_000);
+        held.take(event("order-1", 0, "OrderPlaced", 5_000));
+        held.take(event("order-2", 0, "OrderPlaced", 5_001));
         assert_eq!(held.give_way().as_deref(), Some("order-1"));
         assert!(held.give_way().is_none());
         assert!(held.take(event("order-1", 1, "OrderCanceled", 1)).is_none());

@@ -22,8 +22,7 @@ impl Selection {
         let mut conditions: Vec<Condition> = filters.iter().flat_map(|filter| filter.0.clone()).collect();
         conditions.extend(since.map(|since| Condition::Time(Time::PlacedAt, Bound::Lower, since)));
         conditions.extend(until.map(|until| Condition::Time(Time::PlacedAt, Bound::Upper, until)));
-        let whole = filter(&conditions)?.at(Utc::now());
-        Ok(Self { of_placing: whole.of_placing(), whole })
+        Ok(filter(&conditions)?.into())
     }
 
     /// Whether an order may match, judged by its first event.
@@ -39,6 +38,14 @@ impl Selection {
     /// Whether an order matches.
     pub fn takes(&self, order: &Order) -> bool {
         self.whole.selects(&OrderSummary::of(order))
+    }
+}
+
+impl From<OrderFilter> for Selection {
+    /// Ages in the filter count from now.
+    fn from(filter: OrderFilter) -> Self {
+        let whole = filter.at(Utc::now());
+        Self { of_placing: whole.of_placing(), whole }
     }
 }
 

@@ -1,13 +1,19 @@
-//! Counts the outcomes of orders, and keeps a few orders of each kind as examples.
+//! Counts the outcomes of orders, keeps a few orders of each kind as examples, and sums what orders
+//! are worth that would end otherwise.
 
 use std::collections::BTreeMap;
 
-use domain::backtest::{Difference, Trial, UnknownKind, Verdict};
+use domain::backtest::{Difference, Standing, Trial, UnknownKind, Verdict};
+use rust_decimal::Decimal;
 
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Worth};
 
 /// The number of examples of each kind.
 pub const EXAMPLES: usize = 3;
+/// The most reasons that are distinguished. Damaged events may give any number of them.
+const MAX_REASONS: usize = 100;
+/// The reason after the last one that is distinguished.
+const OTHER_REASONS: &str = "other reasons";
 
 /// The outcomes of orders.
 #[derive(Debug, Default)]
@@ -20,8 +26,42 @@ pub struct Tally {
     pub unknown: BTreeMap<(String, UnknownKind), Group<()>>,
     /// Orders whose history cannot be read or decided, by the reason.
     pub broken: BTreeMap<String, Group<()>>,
+    /// Orders that would end otherwise, by their ends.
+    pub ends: BTreeMap<Ends, Stakes>,
     /// How many answers of each action came from a rule.
     pub supposed: BTreeMap<String, u64>,
+}
+
+/// How orders ended, and how they would end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ends {
+    /// In the history.
+    pub then: Standing,
+    /// Under the definition.
+    pub now: Standing,
+}
+
+/// How many orders there are, and what they are worth.
+#[derive(Debug, Default)]
+pub struct Stakes {
+    /// How many.
+    pub orders: u64,
+    /// The sum of their totals, by currency.
+    pub totals: BTreeMap<String, Decimal>,
+}
+
+impl Stakes {
+    fn note(&mut self, Worth { total, currency }: Worth) {
+        self.add(Self { orders: 1, totals: [(currency, total)].into() });
+    }
+
+    fn add(&mut self, other: Self) {
+        self.orders += other.orders;
+        for (currency, total) in other.totals {
+            let sum = self.totals.entry(currency).or_default();
+            *sum = sum.saturating_add(total);
+        }
+    }
 }
 
 /// The orders of a kind.
@@ -62,10 +102,10 @@ impl<T> Group<T> {
 impl Tally {
     /// Counts an order.
     pub fn note(&mut self, id: &str, outcome: Outcome) {
-        let Trial { verdict, supposed } = match outcome {
+        let (Trial { verdict, supposed }, worth) = match outcome {
             Outcome::PassedOver => return,
-            Outcome::Broken(why) => return self.broken.entry(kind_of(&why)).or_default().note(id, ()),
-            Outcome::Tried(trial) => trial,
+            Outcome::Broken(why) => return self.broken(kind_of(&why)).note(id, ()),
+            Outcome::Tried(trial, worth) => (trial, worth),
         };
         for whom in supposed {
             *self.supposed.entry(whom).or_default() += 1;
@@ -73,6 +113,10 @@ impl Tally {
         match verdict {
             Verdict::Same => self.same += 1,
             Verdict::Differs(difference) => {
+                let ends = Ends { then: difference.ended_then.clone(), now: difference.ended_now.clone() };
+                if (&ends.then.status, ends.then.state) != (&ends.now.status, ends.now.state) {
+                    self.ends.entry(ends).or_default().note(worth);
+                }
                 self.differs.entry(difference.step.clone()).or_default().note(id, *difference);
             }
             Verdict::Unknown(unknown) => {
@@ -89,8 +133,15 @@ impl Tally {
         self.same += other.same;
         other.differs.into_iter().for_each(|(step, group)| self.differs.entry(step).or_default().add(group));
         other.unknown.into_iter().for_each(|(of, group)| self.unknown.entry(of).or_default().add(group));
-        other.broken.into_iter().for_each(|(why, group)| self.broken.entry(why).or_default().add(group));
+        other.broken.into_iter().for_each(|(why, group)| self.broken(why).add(group));
+        other.ends.into_iter().for_each(|(ends, stakes)| self.ends.entry(ends).or_default().add(stakes));
         other.supposed.into_iter().for_each(|(whom, times)| *self.supposed.entry(whom).or_default() += times);
+    }
+
+    /// The orders whose history is broken for this reason.
+    fn broken(&mut self, why: String) -> &mut Group<()> {
+        let is_distinguished = self.broken.len() < MAX_REASONS || self.broken.contains_key(&why);
+        self.broken.entry(if is_distinguished { why } else { OTHER_REASONS.to_owned() }).or_default()
     }
 
     /// How many orders differ.

@@ -6,13 +6,15 @@ use std::time::Duration;
 use command_line::output::Palette;
 use domain::backtest::{Difference, Standing, Trial, Unknown, UnknownKind, Verdict};
 use domain::order::Direction;
+use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::{Outcome, Tally, report};
+use super::{Outcome, Tally, Worth, report};
 use crate::command::backtest::exit_code;
 
 fn tried(verdict: Verdict) -> Outcome {
-    Outcome::Tried(Trial { verdict, supposed: vec!["risk.check".to_owned()] })
+    let worth = Worth { total: Decimal::new(44_010, 2), currency: "EUR".to_owned() };
+    Outcome::Tried(Trial { verdict, supposed: vec!["risk.check".to_owned()] }, worth)
 }
 
 fn differs(step: Option<&str>) -> Outcome {
@@ -75,6 +77,8 @@ fn the_summary_counts_each_kind_and_tells_a_few_orders_of_it() {
 ";
     assert!(shown.starts_with(golden), "{shown}");
     assert!(shown.contains("\n  … and 1 more that differ at ship\n"), "{shown}");
+    let means = "\n  4 orders (1760.40 EUR) would end Placed (RUNNING, as far\n  as it can be known), not BackOrdered (WAITING)\n";
+    assert!(shown.contains(means), "{shown}");
     assert!(
         shown.ends_with("\nrisk.check was answered by a rule 6 times\n\n7 orders in 2.000 s (3.5 a second)\n"),
         "{shown}"
@@ -110,4 +114,41 @@ fn programs_get_a_line_for_each_order_that_is_not_the_same_and_one_for_all() {
     let summary = report::summary(&tally([unknown(), tried(Verdict::Same)]), Duration::from_secs(1));
     assert_eq!((&summary["orders"], &summary["same"], &summary["unknown"]), (&json!(2), &json!(1), &json!(1)));
     assert_eq!(summary["unknownOf"][0]["action"], "payments.refund");
+    assert_eq!(summary["unknownOf"][0]["examples"], json!(["100"]));
+}
+
+#[test]
+fn orders_that_would_end_otherwise_are_summed_by_their_ends_and_by_currency() {
+    let mut tally = tally([differs(Some("ship")), differs(None), tried(Verdict::Same), unknown()]);
+    let Outcome::Tried(trial, worth) = differs(Some("ship")) else { panic!("an order that was tried") };
+    let mut other = Tally::default();
+    other.note("1", Outcome::Tried(trial, Worth { currency: "USD".to_owned(), ..worth }));
+    tally.add(other);
+    let ends = &report::summary(&tally, Duration::ZERO)["ends"];
+    let expected = json!([{
+        "then": { "status": "BackOrdered", "state": "WAITING", "known": true },
+        "now": { "status": "Placed", "state": "RUNNING", "known": false },
+        "orders": 3,
+        "totals": [{ "currency": "EUR", "amount": "880.20" }, { "currency": "USD", "amount": "440.10" }],
+    }]);
+    assert_eq!(*ends, expected);
+}
+
+#[test]
+fn an_order_that_differs_and_ends_the_same_is_in_no_sum() {
+    let Outcome::Tried(Trial { verdict: Verdict::Differs(difference), supposed }, worth) = differs(Some("ship")) else {
+        panic!("an order that differs")
+    };
+    let verdict = Verdict::Differs(Box::new(Difference { ended_now: difference.ended_then.clone(), ..*difference }));
+    let tally = tally([Outcome::Tried(Trial { verdict, supposed }, worth)]);
+    assert_eq!((tally.differing(), report::summary(&tally, Duration::ZERO)["ends"].clone()), (1, json!([])));
+}
+
+#[test]
+fn reasons_are_distinguished_up_to_a_bound() {
+    let mut tally = Tally::default();
+    for number in 0..150 {
+        tally.note(&format!("{number}"), Outcome::Broken(format!("event 3: no type {number}")));
+    }
+    assert_eq!((tally.broken.len(), tally.broken["other reasons"].orders), (101, 50));
 }

@@ -1,4 +1,4 @@
-//! Tries orders: one task reads the log, and others decide, a batch each, on all cores.
+//! Tries orders: one task reads the log, and others decide, a batch each, on several cores.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,10 +15,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Worth};
 use super::scan::{Found, Scan};
 use super::selection::Selection;
-use super::tally::{Counted, Tally};
+use super::tally::Tally;
 use crate::history::LogError;
 use servers::log::Log;
 
@@ -36,6 +36,33 @@ pub struct Bench {
     pub options: Options,
     /// Which orders are tried.
     pub selection: Selection,
+    /// What it may take of the machine.
+    pub effort: Effort,
+}
+
+/// What a backtest may take of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// How many threads decide.
+    pub threads: usize,
+    /// The most memory for the events of orders that have not ended, in bytes.
+    pub max_held: usize,
+}
+
+impl Effort {
+    /// For a process that does nothing else.
+    pub fn of_a_command() -> Self {
+        Self { threads: cores(), max_held: 128 << 20 }
+    }
+
+    /// For a process that serves others at the same time.
+    pub fn of_a_server() -> Self {
+        Self { threads: (cores() / 2).max(1), max_held: 32 << 20 }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Receives results while a backtest runs, on any thread.
@@ -44,7 +71,7 @@ pub trait Observer: Send + Sync + 'static {
     fn tried(&self, orders: &[(OrderId, Outcome)]) -> ControlFlow<()>;
 
     /// How much of the log was read, in percent, and the results so far.
-    fn reached(&self, percent: u64, counted: Counted);
+    fn reached(&self, percent: u64, tally: &Tally);
 }
 
 /// Tries the definition on all orders of the log, or on a sample of them, until the observer
@@ -56,7 +83,10 @@ pub async fn backtest<O: Observer>(
     observer: Arc<O>,
 ) -> Result<Tally, LogError> {
     match sample {
-        None => trial(log, bench, Scan::all(&log.store).await?, observer).await,
+        None => {
+            let orders = Scan::all(&log.store, bench.effort.max_held).await?;
+            trial(log, bench, orders, observer).await
+        }
         Some(most) => {
             let picked = pick(log, &bench, most).await?;
             trial(log, bench, Named(picked), observer).await
@@ -100,8 +130,7 @@ async fn trial<O: Observer>(
     mut orders: impl Orders,
     observer: Arc<O>,
 ) -> Result<Tally, LogError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let turns = Arc::new(Semaphore::new(cores));
+    let turns = Arc::new(Semaphore::new(bench.effort.threads));
     let found = Arc::new(Mutex::new(Tally::default()));
     let broken = Arc::new(AtomicBool::new(false));
     let mut running = JoinSet::new();
@@ -109,7 +138,7 @@ async fn trial<O: Observer>(
     while !ended && !broken.load(Ordering::Relaxed) {
         let batch = batch(log, &mut orders).await?;
         ended = batch.is_empty();
-        // No more batches than cores: the log is read no faster than orders are tried.
+        // No more batches than threads: the log is read no faster than orders are tried.
         let Ok(turn) = turns.clone().acquire_owned().await else { break };
         let (bench, all, watching, breaks) = (bench.clone(), found.clone(), observer.clone(), broken.clone());
         running.spawn_blocking(move || {
@@ -125,8 +154,7 @@ async fn trial<O: Observer>(
             drop(turn);
         });
         while running.try_join_next().is_some() {}
-        let counted = lock(&found).counts();
-        observer.reached(orders.percent().unwrap_or_default(), counted);
+        observer.reached(orders.percent().unwrap_or_default(), &lock(&found));
     }
     while running.join_next().await.is_some() {}
     Ok(std::mem::take(&mut *lock(&found)))
@@ -166,9 +194,13 @@ impl Bench {
     fn tried(&self, order: &[RecordedEvent]) -> Result<Outcome, String> {
         let Some((first, rest)) = order.split_first() else { return Ok(Outcome::PassedOver) };
         let first = event(first)?;
-        if matches!(&first, Event::OrderPlaced(placed) if !self.selection.takes_placed(placed)) {
+        let Event::OrderPlaced(placed) = &first else {
+            return Err(format!("an order begins with OrderPlaced, not with {}", first.type_name()));
+        };
+        if !self.selection.takes_placed(placed) {
             return Ok(Outcome::PassedOver);
         }
+        let worth = Worth { total: placed.total, currency: placed.currency.clone() };
         let mut events = Vec::with_capacity(order.len());
         events.push(first);
         for recorded in rest {
@@ -179,7 +211,7 @@ impl Bench {
         }
         let past = Past::of(events).map_err(|error| error.to_string())?;
         domain::backtest::backtest(&self.workflow, &past, &self.options)
-            .map(Outcome::Tried)
+            .map(|trial| Outcome::Tried(trial, worth))
             .map_err(|error| error.to_string())
     }
 
@@ -207,7 +239,8 @@ fn folded(events: &[Event]) -> Result<Order, String> {
 /// so that each run picks the same ones.
 async fn pick(log: &Log, bench: &Bench, most: u32) -> Result<Vec<String>, LogError> {
     let by_placing = bench.selection.is_of_placing();
-    let scan = if by_placing { Scan::placed(&log.store).await } else { Scan::all(&log.store).await };
+    let scan =
+        if by_placing { Scan::placed(&log.store).await } else { Scan::all(&log.store, bench.effort.max_held).await };
     let mut scan = scan?;
     let mut picked: BinaryHeap<([u8; 32], String)> = BinaryHeap::new();
     while let Some(found) = scan.next().await {

@@ -18,7 +18,7 @@ use servers::log::{Log, LogArgs};
 
 use super::{NOT_AS_ASKED, complain_of_faults};
 use crate::LabError;
-use crate::backtest::{Bench, Counted, Observer, Outcome, Selection, Tally, backtest, report};
+use crate::backtest::{Bench, Counted, Effort, Observer, Outcome, Selection, Tally, backtest, report};
 use crate::history::LogError;
 use crate::workflow::{load, read_rules};
 
@@ -111,7 +111,8 @@ fn bench(args: &BacktestArgs) -> Result<Bench, LabError> {
     let selection = Selection::of(args.since, args.until, &args.filters).map_err(LabError::Filter)?;
     let workflow = load(&args.workflow)?;
     let rules: Option<Rules> = args.answers.as_deref().map(|file| read_rules(file, &workflow)).transpose()?;
-    Ok(Bench { workflow, options: Options { rules, same_input: args.same_input }, selection })
+    let options = Options { rules, same_input: args.same_input };
+    Ok(Bench { workflow, options, selection, effort: Effort::of_a_command() })
 }
 
 async fn print(log: &Log, bench: Bench, args: &BacktestArgs) -> Result<ExitCode, LabError> {
@@ -187,7 +188,8 @@ impl Observer for Printer {
         }
     }
 
-    fn reached(&self, percent: u64, counted: Counted) {
+    fn reached(&self, percent: u64, tally: &Tally) {
+        let counted = tally.counts();
         self.progress.change(|reached| *reached = Reached { percent, counted });
     }
 }
