@@ -118,9 +118,9 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         backends.stop().await;
         return Ok(());
     };
-    let audits = audit::http::router(event_store.clone(), pool.clone(), stop.clone());
+    let of_log = super::query_api::of_log(&event_store, &pool, &stop);
     let queries = query_api::router(pool.clone(), event_store.clone(), &queries);
-    let own = handler.router.clone().merge(refused_while(queries, move || alarm.reason())).merge(audits);
+    let own = handler.router.clone().merge(refused_while(queries, move || alarm.reason())).merge(of_log);
     let of_services = Router::new().nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());

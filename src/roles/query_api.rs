@@ -1,9 +1,11 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use authentication::{Authentication, AuthenticationArgs, ConsoleClient};
+use axum::Router;
 use clap::Args;
 use event_store::EventStore;
 use forward::{Forward, Role};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::watched::{Alarms, Watched};
@@ -63,6 +65,12 @@ pub(super) fn console(listener: &Listener, authentication: &Authentication, is_d
     }
 }
 
+/// What auditors and authors ask, which is answered from the log.
+pub(super) fn of_log(log: &EventStore, pool: &PgPool, leaving: &CancellationToken) -> Router {
+    let audits = audit::http::router(log.clone(), pool.clone(), leaving.clone());
+    audits.merge(lab::http::router(log.clone(), leaving.clone()))
+}
+
 pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let stop = signals::stop_token()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
@@ -107,7 +115,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     let wrong_log = alarms.log.clone();
     let router = refused_while(queries, move || wrong_log.reason())
         .merge(query_api::console(&of_console))
-        .merge(audit::http::router(event_store.clone(), pool.clone(), stop.clone()))
+        .merge(of_log(&event_store, &pool, &stop))
         .merge(probes);
     match commands {
         Some(commands) => door.open_with_rest(router, commands.router()),

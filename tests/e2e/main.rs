@@ -51,6 +51,7 @@ mod socket;
 mod starting;
 mod supervised;
 mod three_ways;
+mod what_if;
 mod workflow_files;
 mod world;
 mod wrong_requests;

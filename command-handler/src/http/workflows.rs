@@ -117,7 +117,7 @@ fn problem(error: RegisterError) -> Problem {
 }
 
 /// A small workflow file.
-const TINY: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: \"http://mail.example\" }\nsteps:\n  tell: { call: mail.send }\n";
+pub(super) const TINY: &str = "workflow: tiny\nversion: 1\nparticipants:\n  mail: { url: \"http://mail.example\" }\nsteps:\n  tell: { call: mail.send }\n";
 
 pub(super) fn described() -> [Operation; 2] {
     let version = WorkflowVersion { workflow: "tiny".to_owned(), version: 1, position: "17".to_owned() };

@@ -35,6 +35,8 @@ pub enum Operation {
     ReadWorkflows,
     /// Register a workflow definition.
     RegisterWorkflow,
+    /// Try a workflow definition: on past orders, and against every fault.
+    TryWorkflow,
     /// Verify that the records are unchanged, and export histories.
     Audit,
     /// Erase the personal data of a customer.
@@ -43,7 +45,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Probe,
         Self::Describe,
         Self::Query,
@@ -60,6 +62,7 @@ impl Operation {
         Self::ReadParkedEvents,
         Self::ReadWorkflows,
         Self::RegisterWorkflow,
+        Self::TryWorkflow,
         Self::Audit,
         Self::ForgetCustomer,
     ];
@@ -83,6 +86,7 @@ impl Operation {
             Self::ReadParkedEvents => "readParkedEvents",
             Self::ReadWorkflows => "readWorkflows",
             Self::RegisterWorkflow => "registerWorkflow",
+            Self::TryWorkflow => "tryWorkflow",
             Self::Audit => "audit",
             Self::ForgetCustomer => "forgetCustomer",
         }
@@ -107,6 +111,7 @@ impl Operation {
             Self::ReadParkedEvents => "read parked events",
             Self::ReadWorkflows => "read workflows",
             Self::RegisterWorkflow => "register workflows",
+            Self::TryWorkflow => "try workflows",
             Self::Audit => "audit",
             Self::ForgetCustomer => "erase customers",
         }

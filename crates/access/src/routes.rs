@@ -37,6 +37,8 @@ pub const ROUTES: &[Row] = &[
     ("POST", "/customers/{id}/forget", Operation::ForgetCustomer),
     ("POST", "/workflows", Operation::RegisterWorkflow),
     ("POST", "/workflows/check", Operation::RegisterWorkflow),
+    ("POST", "/workflows/backtest", Operation::TryWorkflow),
+    ("POST", "/workflows/test", Operation::TryWorkflow),
     ("GET", "/circuits", Operation::ReadCircuits),
     ("GET", "/audit/orders/{id}", Operation::Audit),
     ("GET", "/audit/orders/{id}/export", Operation::Audit),

@@ -47,7 +47,8 @@ pub fn extent(operation: Operation, role: &Role) -> Extent {
         Operation::ReadCircuits          => [Nothing,    Nothing,    Everything, Everything, Everything, Nothing,    Everything],
         Operation::ReadParkedEvents      => [Nothing,    Nothing,    Nothing,    Everything, Everything, Nothing,    Everything],
         Operation::ReadWorkflows         => [Everything, Nothing,    Everything, Everything, Everything, Everything, Everything],
-        Operation::RegisterWorkflow      => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything, Everything],
+        Operation::RegisterWorkflow
+        | Operation::TryWorkflow         => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything, Everything],
         Operation::Audit                 => [Nothing,    Nothing,    Nothing,    Nothing,    Everything, Nothing,    Everything],
         Operation::ForgetCustomer        => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything],
     };

@@ -1,6 +1,6 @@
 //! Tries past orders and workflow files: an order's life step by step ([`replay`]), another
 //! definition on past orders ([`backtest`]), and a file against everything that can fail
-//! ([`workflow`]). These return results; [`command`] prints them.
+//! ([`workflow`]). These return results; [`command`] prints them, and [`http`] serves them.
 //!
 //! Histories come from the log, not from the views.
 
@@ -15,6 +15,7 @@ pub mod backtest;
 pub mod command;
 mod error;
 mod history;
+pub mod http;
 pub mod replay;
 pub mod workflow;
 

@@ -68,7 +68,10 @@ const ALLOWED: [(&str, &[&str]); 35] = [
     ("crates/http-problem", &["domain"]),
     ("crates/http-request", &["domain", "http-problem"]),
     ("crates/http-server", &["accept-loop", "access", "http-problem", "tls"]),
-    ("crates/lab", &["command-line", "domain", "event-store", "order-stream", "servers"]),
+    (
+        "crates/lab",
+        &["access", "command-line", "domain", "event-store", "http-problem", "http-request", "order-stream", "servers"],
+    ),
     ("crates/leader-consumer", &["back-off", "event-store"]),
     (
         "crates/maintenance",

@@ -39,7 +39,8 @@ pub(super) use self::request::MAX_ORDERS;
 
 pub(super) const PATH: &str = "/orders/batch";
 
-const MEDIA_TYPE: &str = "application/x-ndjson";
+/// The media type of an answer in lines.
+pub(super) const MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// The batches of this instance.
 type BatchesOf<L, C, V> = Arc<Batches<L, AllParticipants<L>, C, V>>;

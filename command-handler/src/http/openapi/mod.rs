@@ -16,6 +16,7 @@ mod shared;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use std::sync::LazyLock;
 
@@ -60,7 +61,7 @@ fn document() -> Value {
         described(),
     ];
     let mut paths: Map<String, Value> = Map::new();
-    let operations = operations.into_iter().chain(workflows::described());
+    let operations = operations.into_iter().chain(workflows::described()).chain(trials::described());
     for operation in operations.chain(OperatorAction::ALL.map(operate::described)) {
         let (path, method) = (operation.path.clone(), operation.method.as_str().to_lowercase());
         let mut operation = operation.into_json();
@@ -75,7 +76,7 @@ fn document() -> Value {
     let responses: Map<String, Value> =
         Shared::ALL.map(|shared| (shared.name(), shared.response())).into_iter().collect();
     let schemas: Map<String, Value> =
-        [orders::schemas(), batches::schemas(), answers::schemas()].into_iter().flatten().collect();
+        [orders::schemas(), batches::schemas(), answers::schemas(), trials::schemas()].into_iter().flatten().collect();
     json!({
         "openapi": "3.1.1",
         "info": info(),
@@ -106,8 +107,9 @@ fn info() -> Value {
          refused. `null` means the same as a missing field.\n\n\
          Errors are RFC 9457 problems. 503 comes with `Retry-After`: send the same request again. A method that this \
          document does not list for a path gets 405, and `Allow` lists the allowed ones.\n\n\
-         The command handler serves every path except `GET /orders/{{id}}`, which the query side serves. `tenuto dev` \
-         serves both at one address. Lists, details and timelines of orders are at `/graphql`.\n\n\
+         The query side serves `GET /orders/{{id}}`, `POST /workflows/backtest` and `POST /workflows/test`, and the \
+         command handler every other path. `tenuto dev` serves both at one address. Lists, details and timelines of \
+         orders are at `/graphql`.\n\n\
          `x-max-bytes` and `x-max-depth` are limits without a keyword in JSON Schema: bytes in UTF-8, and nested \
          objects and arrays."
     );
