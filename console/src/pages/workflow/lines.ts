@@ -1,3 +1,5 @@
+import { partsOf } from './yaml';
+
 /** The line of a workflow file at which a step begins, if it is found. */
 export function lineOf(source: string, step: string): number | undefined {
   let isInSteps = false;
@@ -8,3 +10,19 @@ export function lineOf(source: string, step: string): number | undefined {
   }
   return undefined;
 }
+
+/** The lines of a step, without comments and empty lines. A step that is not found has none. */
+export function blockOf(source: string, step: string): string {
+  const first = lineOf(source, step);
+  if (first === undefined) return '';
+  const [head = '', ...rest] = source.split('\n').slice(first - 1).map(withoutComment).filter((line) => line !== '');
+  const depth = indentation(head);
+  const end = rest.findIndex((line) => indentation(line) <= depth);
+  return [head, ...(end < 0 ? rest : rest.slice(0, end))].map((line) => line.slice(depth)).join('\n');
+}
+
+function withoutComment(line: string): string {
+  return partsOf(line).flatMap((part) => (part.kind === 'comment' ? [] : [part.text])).join('').trimEnd();
+}
+
+const indentation = (line: string) => line.length - line.trimStart().length;

@@ -10,6 +10,10 @@ export const workflowQuery = graphql(`
   }
 `);
 
+export const definitionQuery = graphql(`
+  query Definition($name: String!, $version: Int) { workflow(name: $name, version: $version) { source steps { id after compensated } } }
+`);
+
 export const sourceQuery = graphql(`query WorkflowSource($name: String!, $version: Int) { workflow(name: $name, version: $version) { source } }`);
 
 export type Workflow = NonNullable<ResultOf<typeof workflowQuery>['workflow']>;

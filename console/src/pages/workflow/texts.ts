@@ -30,6 +30,16 @@ export const texts = {
   same: 'The texts are the same',
   orders: { open: 'running', ended: 'ended', stuck: 'stuck' },
   newVersion: 'New version from this text',
+  changes: {
+    title: 'Changed steps',
+    added: 'added',
+    removed: 'removed',
+    changed: 'changed',
+    none: 'No step changed.',
+    sum: (added: number, removed: number, changed: number) => `Steps: ${added} added, ${removed} removed, ${changed} changed. Choose one to see its lines.`,
+    all: 'Show the whole text',
+    of: (step: string) => `Lines of ${step}`,
+  },
   editor: {
     title: 'Register a version',
     lead: 'The meaning of a version is fixed, because orders follow it to their end. New orders follow the newest version.',
