@@ -65,5 +65,7 @@ test("a viewer is offered what its role allows, and sees no personal data", asyn
   await page.getByRole("link", { name: "Orders", exact: true }).click();
   await page.getByRole("rowheader", { name: "guarded" }).waitFor();
   assert.equal(await page.getByRole("checkbox", { name: "Select" }).count(), 0);
+  await page.goto("/ui/workflows/order-fulfilment?view=whatif");
+  await page.getByText("Trying workflows needs the role author.").waitFor();
   await done(page);
 });

@@ -1,8 +1,7 @@
 /** One instruction for many orders: `POST /orders/batch`, read line by line. */
 import type { Json } from '../query/json';
-import { send } from '../query/http';
+import { postForLines } from '../query/http';
 import { Problem } from '../query/problem';
-import { linesOf } from './lines';
 
 export type Operation = 'cancel' | 'pause' | 'resume' | 'retry' | 'skip';
 
@@ -31,15 +30,13 @@ export type Report = { kind: 'beginning'; matches: number } | { kind: 'result'; 
 
 /** The most orders that one request may name. */
 const MAX_NAMED = 500;
-/** A batch may take hours; a server that reports nothing for so long is given up. */
-const SILENCE_MS = 60_000;
-const LONGEST_MS = 12 * 60 * 60 * 1000;
+const PATH = '/orders/batch';
 
 /** How many orders a filter selects now. */
 export async function count(instruction: Omit<Instruction, 'reason'>, selection: Selection, signal: AbortSignal): Promise<number> {
   if ('orders' in selection) return selection.orders.length;
   const body = { ...instruction, ...selection, reason: 'preview', dryRun: true };
-  for await (const line of sent(body, signal)) if (typeof line['matches'] === 'number') return line['matches'];
+  for await (const line of postForLines(PATH, body, signal)) if (typeof line['matches'] === 'number') return line['matches'];
   return 0;
 }
 
@@ -55,7 +52,7 @@ export async function* run(
 ): AsyncGenerator<Report & { before?: string }> {
   for (const body of bodies(instruction, selection, resume)) {
     let hasEnded = false;
-    for await (const line of sent(body, signal)) {
+    for await (const line of postForLines(PATH, body, signal)) {
       if (typeof line['matches'] === 'number') yield { kind: 'beginning', matches: line['matches'], before: String(line['before'] ?? '') };
       else if (line['done'] === true) hasEnded = true;
       else if (typeof line['stopped'] === 'string') throw new Problem('server', line['stopped']);
@@ -85,26 +82,4 @@ function resultOf(line: Record<string, unknown>): Result {
   if (typeof line['detail'] === 'string') result.detail = line['detail'];
   if (typeof line['state'] === 'string') result.state = line['state'];
   return result;
-}
-
-async function* sent(body: object, signal: AbortSignal): AsyncGenerator<Record<string, unknown>> {
-  const silence = new AbortController();
-  let timer = setTimeout(() => silence.abort(new DOMException('silence', 'TimeoutError')), SILENCE_MS);
-  try {
-    const response = await send('/orders/batch', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.any([signal, silence.signal]),
-      timeLimitMs: LONGEST_MS,
-    });
-    if (!response.body) return;
-    for await (const line of linesOf(response.body.pipeThrough(new TextDecoderStream()))) {
-      clearTimeout(timer);
-      timer = setTimeout(() => silence.abort(new DOMException('silence', 'TimeoutError')), SILENCE_MS);
-      yield JSON.parse(line) as Record<string, unknown>;
-    }
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -10,6 +10,11 @@ export function page(name: string, version?: number | string, more: Record<strin
   return addressOf(`/ui/workflows/${encodeURIComponent(name)}`, query);
 }
 
+/** An order's page, as of an event if one is named. */
+export function order(id: string, revision?: number): string {
+  return addressOf(`/ui/orders/${encodeURIComponent(id)}`, new URLSearchParams(revision === undefined ? {} : { at: String(revision) }));
+}
+
 /** The orders that follow a version. */
 export function orders(name: string, version: number, which: 'open' | 'ended' | 'STUCK'): string {
   const states = which === 'open' ? OPEN : which === 'ended' ? ENDED : [which];
