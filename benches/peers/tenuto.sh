@@ -8,26 +8,37 @@ TENUTO_REPO=$(cd "$TENUTO_HERE/../.." && pwd)
 peer_version() { echo "0.1.0 $(git -C "$TENUTO_REPO" rev-parse --short HEAD)"; }
 peer_build() { cargo_build "$TENUTO_REPO"; }
 
-peer_start() {
-  local api=http://127.0.0.1:$((PORT + 1)) p
-  # The embedded Postgres does not run as root: its user must get through to its folder.
-  p=$CELL; while [ "$p" != / ]; do chmod a+x "$p"; p=$(dirname "$p"); done
-  spawn tenuto env PARTICIPANTS_URL="$STUB" TENUTO_EVENTSTORE_PORT=$((PORT + 2)) ${TENUTO_WITH:-} \
-    "${TENUTO_BIN:-$BIN/tenuto}" dev --no-samples --listen 127.0.0.1:$((PORT + 1)) --data "$CELL/data" --workflows "$TENUTO_HERE/workflows"
-  local tenuto=$LAST_PID
-  wait_http "$api/readyz" 120
-  PEER_GROUPS=("tenuto=$tenuto")
-  PEER_DATA=("$CELL/data/event-store" "$CELL/data/postgres")
+# The embedded Postgres does not run as root: its user must get through to its folder.
+let_postgres_in() {
+  local p=$CELL
+  while [ "$p" != / ]; do chmod a+x "$p"; p=$(dirname "$p"); done
+}
 
+# calls API [HEADER]: how the driver and the participants call Tenuto there, with one header more if need be.
+calls() {
+  local api=$1 header=${2:-}
   CALLBACK_URL="$api/orders/{order_id}/steps/ship/outcome"
   CALLBACK_BODY='{"outcome":"{outcome}"}'
-  CALLBACK_HEADERS=("idempotency-key: \"{order_id}/shipping\"")
+  CALLBACK_HEADERS=("idempotency-key: \"{order_id}/shipping\"" ${header:+"$header"})
 
   export PB_SUBMIT_URL="$api/orders"
   export PB_SUBMIT_BODY='{"orderId":"{order_id}","workflow":"order-saga","customer":{"id":"c1"},"currency":"EUR","lines":[{"sku":"s1","quantity":1,"unitPrice":"10.00"}]}'
   export PB_SUBMIT_OK=202 PB_SUBMIT_ID=/orderId
   export PB_STATUS_URL="$api/orders/{id}?wait=10" PB_STATUS_POINTER=/state
   export PB_STATUS_COMPLETED=COMPLETED PB_STATUS_COMPENSATED=CANCELED PB_STATUS_FAILED=STUCK
+  export PB_SUBMIT_HEADERS=$header PB_STATUS_HEADERS=$header
+}
+
+peer_start() {
+  local api=http://127.0.0.1:$((PORT + 1))
+  let_postgres_in
+  spawn tenuto env PARTICIPANTS_URL="$STUB" TENUTO_EVENTSTORE_PORT=$((PORT + 2)) ${TENUTO_WITH:-} \
+    "${TENUTO_BIN:-$BIN/tenuto}" dev --no-samples --listen 127.0.0.1:$((PORT + 1)) --data "$CELL/data" --workflows "$TENUTO_HERE/workflows"
+  local tenuto=$LAST_PID
+  wait_http "$api/readyz" 120
+  PEER_GROUPS=("tenuto=$tenuto")
+  PEER_DATA=("$CELL/data/event-store" "$CELL/data/postgres")
+  calls "$api"
 }
 
 peer_stats() {
