@@ -15,8 +15,7 @@ pub async fn held_steps(pool: &PgPool) -> Result<u64, sqlx::Error> {
 /// Name and version of each definition that is the last of its name or that an open order follows,
 /// and whether an open order follows it.
 pub async fn workflows_in_use(pool: &PgPool) -> Result<Vec<(String, i32, bool)>, sqlx::Error> {
-    let open = State::ALL.iter().filter(|state| !matches!(state, State::Completed | State::Canceled));
-    let open: Vec<&str> = open.map(|state| state.as_str()).collect();
+    let open: Vec<&str> = State::open().map(State::as_str).collect();
     sqlx::query_as(
         "SELECT name, version, bool_or(followed) FROM (\
            SELECT name, max(version) AS version, false AS followed FROM workflows GROUP BY name \

@@ -373,6 +373,11 @@ impl State {
     pub const ALL: [Self; 7] =
         [Self::Running, Self::Waiting, Self::Paused, Self::Compensating, Self::Completed, Self::Canceled, Self::Stuck];
 
+    /// The states of an order that has not ended.
+    pub fn open() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|state| !matches!(state, Self::Completed | Self::Canceled))
+    }
+
     /// The name in GraphQL.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -24,8 +24,7 @@ impl Store {
 /// An order that had ended by then has not changed since. Of the others, the timeline has the last
 /// event by then. Each part reads a range of one index.
 pub(super) fn past_counts(as_of: DateTime<Utc>, placed_by: Option<&str>, prefix: &str) -> QueryBuilder<Postgres> {
-    let open = State::ALL.into_iter().filter(|state| !matches!(state, State::Completed | State::Canceled));
-    let open: Vec<&str> = open.map(State::as_str).collect();
+    let open: Vec<&str> = State::open().map(State::as_str).collect();
     let mut query = QueryBuilder::new(format!("{prefix}SELECT status, state, count(*) AS orders FROM ("));
     query.push("SELECT status, state FROM orders WHERE ended_at <= ").push_bind(as_of);
     push_own(&mut query, placed_by);
