@@ -38,7 +38,7 @@ test("a newcomer sees the sample orders, restocks, and sees the back-ordered one
   await done(page);
 });
 
-test("an operator pauses an order with a reason, and another operator sees it and is told when too late", async () => {
+test("an operator pauses an order with a reason, and another operator sees it and is refused when too late", async () => {
   const id = await server.place({ orderId: "two-operators" }, "WAITING");
   const [ann, bob] = [await open(), await open()];
   for (const page of [ann, bob]) {

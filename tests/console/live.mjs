@@ -25,7 +25,7 @@ const REST = 4;
 const server = new Server();
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 
-// A query side in a process of its own, on the log and the database of `tenuto dev`.
+// A query side in another process, on the log and the database of `tenuto dev`.
 async function queryApi() {
   const { eventStore, postgres } = JSON.parse(readFileSync(join(server.folder, "data", "running.json"), "utf8"));
   const given = ["query-api", "--event-store", eventStore, "--postgres", postgres, "--listen", "127.0.0.1:0", "--command-url", server.base];

@@ -79,7 +79,7 @@ test("an operator finds why orders are stuck and mends a group of 200, by keyboa
   await done(page);
 });
 
-test("more than a thousand stuck orders of one cause are counted and mended together", async () => {
+test("more than a thousand stuck orders of one cause are counted and resolved together", async () => {
   await makeStuck("crowd", 1050);
   const page = await open();
   await page.goto("/ui/stuck");
@@ -108,7 +108,7 @@ test("an operator skips one order of a group, and the line of a refused one says
   const dialog = page.getByRole("dialog", { name: "Skip 1 order" });
   assert.equal(await dialog.getByLabel("Step", { exact: true }).inputValue(), "charge");
   await dialog.getByLabel("Reason").fill("paid back by hand");
-  // Meanwhile someone else does it: the second operator is told.
+  // Meanwhile another operator does it: the second one is refused.
   await server.post("/orders/some-1/skip", { step: "charge", reason: "first" });
   await server.until("the order is undone", async () => (await server.state("some-1")) === "CANCELED");
   await dialog.getByRole("button", { name: "Skip 1 order" }).click();
@@ -153,7 +153,7 @@ test("an author sees faults at their lines while writing, registers a version, a
   await page.getByText("order-parallel version 2 has no fault.").waitFor();
   const text = await editor.inputValue();
   const line = text.split("\n").findIndex((line) => line.includes("payments.charge")) + 1;
-  await editor.fill(text.replace("payments.charge", "nobody.charge"));
+  await editor.fill(text.replace("payments.charge", "absent.charge"));
   await page.getByRole("button", { name: new RegExp(`^Line ${line}, column`) }).waitFor();
   assert.ok(await page.getByRole("button", { name: "Register", exact: true }).isDisabled());
   await editor.fill(`${text}# the second one\n`);

@@ -70,7 +70,7 @@ test("a text with a fault is not tried, and the fault is shown at its line", asy
   const editor = page.getByRole("textbox", { name: "Workflow file" });
   const text = await editor.inputValue();
   const line = text.split("\n").findIndex((one) => one.includes("payments.charge")) + 1;
-  await editor.fill(text.replace("payments.charge", "nobody.charge"));
+  await editor.fill(text.replace("payments.charge", "absent.charge"));
   await page.getByRole("button", { name: "Try on past orders" }).click();
   await page.getByRole("button", { name: new RegExp(`^Line ${line}, column`) }).waitFor();
   await editor.fill(text);

@@ -1,4 +1,4 @@
-"""Makes orders.jsonl and stock.json, beside this file, out of the CSV files of Northwind.
+"""Makes orders.jsonl and stock.json, next to this file, out of the CSV files of Northwind.
 
     python3 convert.py FOLDER
 
@@ -17,7 +17,7 @@ WITHOUT_BACKORDER = "3"  # The shipper whose orders are undone rather than back-
 def rows(path, count, text_with_commas=None):
     """The rows of a file as dictionaries, without what is NULL.
 
-    The files have no quotes, and one column (`text_with_commas`) has commas of its own, always with a space after them:
+    The files have no quotes, and one column (`text_with_commas`) has commas in its values, always with a space after them:
     "24, place Kléber". A row with more parts than there are columns has those of that column put together again.
     """
     header, *lines = path.read_text(encoding="utf-8").splitlines()

@@ -90,11 +90,11 @@ export function follow<Operation>(follower: Follower<Operation>): () => void {
 async function read<Operation>(follower: Follower<Operation>, signal: AbortSignal, opened: () => void) {
   const silence = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const heard = () => {
+  const alive = () => {
     clearTimeout(timer);
     timer = setTimeout(() => silence.abort(new Problem('time', 'silence')), SILENCE_MS);
   };
-  heard();
+  alive();
   try {
     const response = await fetch('/graphql', {
       method: 'POST',
@@ -113,7 +113,7 @@ async function read<Operation>(follower: Follower<Operation>, signal: AbortSigna
     const reader = new EventReader();
     const text = response.body.pipeThrough(new TextDecoderStream());
     for await (const piece of pieces(text)) {
-      heard();
+      alive();
       for (const event of reader.read(piece)) {
         if (event.type === 'next') follower.next(dataOf<Operation>(JSON.parse(event.data) as Answer));
       }

@@ -10,7 +10,7 @@ test('a duration has at most two units', () => {
   for (const [ms, text] of cases) expect(duration(ms)).toBe(text);
 });
 
-test('a moment is told from now on', () => {
+test('a moment is shown by its distance from now', () => {
   expect(relative(0, 1000)).toBe('just now');
   expect(relative(0, 185_000)).toBe('3 min ago');
   expect(relative(7_300_000, 0)).toBe('in 2 h');

@@ -21,7 +21,7 @@ test("an order is followed to its end", async (t) => {
 
 test("queries are answered, with what was just written", (t) => seesWhatWasWritten(connect(t)));
 
-test("what is not valid is told within the stream", async (t) => {
+test("what is not valid is reported within the stream", async (t) => {
   const client = connect(t);
   const { value } = await client.iterate({ query: "subscription { nothing }" }).next();
   assert.match(value.errors[0].message, /nothing/);

@@ -16,7 +16,7 @@ import {
 
 import { client, event, events, ids, refusal, revisions, stream, unique } from "./store.mjs";
 
-// The client makes the call `BatchAppend`, and `Append` where credentials are given, which nobody checks here.
+// The client makes the call `BatchAppend`, and `Append` where credentials are given, which are not checked here.
 const ways = { BatchAppend: {}, Append: { credentials: { username: "admin", password: "changeit" } } };
 
 for (const [way, options] of Object.entries(ways)) {
@@ -115,7 +115,7 @@ test("appends that are under way together are each answered for", async () => {
   assert.equal(new Set(answers.map((answer) => answer.position.commit)).size, names.length);
 });
 
-test("a client that does not want an error is told of the conflict", async (t) => {
+test("a client that does not want an error gets the conflict as a result", async (t) => {
   const lenient = KurrentDBClient.connectionString(`${process.env.TENUTO_EVENTSTORE}&throwOnAppendFailure=false`);
   t.after(() => lenient.dispose());
   const { success, position } = await lenient.appendToStream(unique("append"), event(), { streamState: 3n });

@@ -45,7 +45,7 @@ async function fill(count) {
   return added;
 }
 
-// Acknowledgements are not answered: the group is asked until it has heard of them.
+// Acknowledgements are not answered: the group is asked until it has received them.
 async function until(holds) {
   for (;;) {
     const now = await info();
@@ -223,7 +223,7 @@ test("a group is listed with those of its stream and with all", async () => {
   assert.deepEqual(everything.filter(([source]) => source === name), [[name, group]]);
 });
 
-test("a changed group goes on with what it is told", async () => {
+test("a changed group continues with its new settings", async () => {
   await create();
   const changed = persistentSubscriptionToStreamSettingsFromDefaults({ startFrom: START, maxRetryCount: 5 });
   await client.updatePersistentSubscriptionToStream(name, group, changed);

@@ -36,7 +36,7 @@ RULES = [
     (r"GET /orders/.*", r"", r"`position` the number that a command was answered with"),
     # The parts of a CloudEvent in binary mode are headers that belong together.
     (r".*/outcome$", r"ce-\w+|/id", r"a CloudEvent must have it|must be \"1.0\"|together"),
-    # A workflow file has rules of its own.
+    # A workflow file has its own rules.
     (r"POST /workflows", r".*", r".*"),
 ]
 

@@ -61,7 +61,7 @@ class Deletes(StoreTest):
         for name, call in refused.items():
             with self.subTest(name), self.assertRaises(StreamIsDeletedError):
                 call()
-        # For an event that is not in a list the client has no error of its own.
+        # For an event that is not in a list the client has no separate error.
         with self.assertRaisesRegex(FailedPreconditionError, "is deleted"):
             self.client.append_event(self.stream, event=event(), current_version=StreamState.ANY)
 

@@ -22,7 +22,7 @@ class PersistentSubscriptions(StoreTest):
         return self.client.get_subscription_info(self.group, self.stream, timeout=LIMIT)
 
     def until(self, holds):
-        """Answers of consumers are not answered: the group is asked until it has heard of them."""
+        """Answers of consumers are not answered: the group is asked until it has received them."""
         deadline = time.monotonic() + LIMIT
         while not holds(info := self.info()):
             self.assertLess(time.monotonic(), deadline, info)

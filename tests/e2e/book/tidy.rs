@@ -63,6 +63,11 @@ const KEPT: [(&str, &str); 2] = [
 /// Where Rust sources are: their comments and texts follow the same rules.
 const FOLDERS: [&str; 8] = ["benches", "command-handler", "crates", "domain", "projector", "query-api", "src", "tests"];
 
+/// Where other sources are, with the endings of their names. All of their text follows the rules on
+/// phrases: few phrases of a language for programs are like these.
+const OTHERS: [(&str, &str); 4] =
+    [("console/src", ".ts"), ("console/src", ".svelte"), ("tests", ".mjs"), ("tests", ".py")];
+
 /// The widest line of prose.
 const WIDTH: usize = 100;
 
@@ -89,7 +94,12 @@ fn phrases_that_were_replaced_do_not_come_back() {
         let prose = prose_of_rust(&fs::read_to_string(&path).unwrap());
         (path, prose)
     });
-    for (path, text) in pages.chain(sources) {
+    let others = OTHERS.iter().flat_map(|(folder, ending)| files_below(&root().join(folder), ending));
+    let others = others.map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    });
+    for (path, text) in pages.chain(sources).chain(others) {
         let words = words_of(&text);
         let kept = |phrase: &str| KEPT.iter().any(|(file, kept)| path.ends_with(file) && *kept == phrase);
         for (phrase, instead) in BANNED.into_iter().filter(|(phrase, _)| !kept(phrase)) {

@@ -18,7 +18,7 @@ const FLAWS: Record<string, string> = {
   cut: 'events are missing at the end',
   signature: 'the signature does not hold',
 };
-/** What is said in the place already. */
+/** What the place has already. */
 const SHOWN = new Set(['in', 'order', 'revision', 'fault', 'reason', 'stream', 'seal', 'table', 'row', 'column', 'log', 'view']);
 
 export function inWords(finding: { [key: string]: Json }): Finding {

@@ -3,7 +3,7 @@ import { partsOf } from './yaml';
 
 const kinds = (line: string) => partsOf(line).map(({ kind, text }) => [kind, text]);
 
-test('a key, its value and a comment are told apart', () => {
+test('a key, its value and a comment are distinguished', () => {
   expect(kinds('  ship: # now')).toEqual([['text', '  '], ['key', 'ship'], ['text', ': '], ['comment', '# now']]);
   expect(kinds('# all')).toEqual([['comment', '# all']]);
 });
