@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Backtest(lab::command::backtest::BacktestArgs),
     /// Cancel orders, and undo their completed steps
     Cancel(cli::operate::OperateArgs),
+    /// Leave a note on orders: --reason is its text
+    Note(cli::operate::OperateArgs),
     /// Pause orders: no new step starts, and answers are recorded
     Pause(cli::operate::OperateArgs),
     /// Resume paused orders
@@ -111,6 +113,7 @@ impl Command {
             | Self::Replay(_)
             | Self::Backtest(_)
             | Self::Cancel(_)
+            | Self::Note(_)
             | Self::Pause(_)
             | Self::Resume(_)
             | Self::Retry(_)

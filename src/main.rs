@@ -108,6 +108,7 @@ async fn run(command: Command, root: &clap::Command, found: Found) -> Result<Exi
         Command::Replay(args) => Ok(lab::command::replay::run(args).await?),
         Command::Backtest(args) => Ok(lab::command::backtest::run(args).await?),
         Command::Cancel(args) => Ok(cli::operate::run(OperatorAction::Cancel, args).await?),
+        Command::Note(args) => Ok(cli::operate::run(OperatorAction::Note, args).await?),
         Command::Pause(args) => Ok(cli::operate::run(OperatorAction::Pause, args).await?),
         Command::Resume(args) => Ok(cli::operate::run(OperatorAction::Resume, args).await?),
         Command::Retry(args) => Ok(cli::operate::retry(args).await?),

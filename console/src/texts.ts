@@ -120,10 +120,13 @@ export const texts = {
   signature: {
     reason: 'Reason',
     reasonHint: 'For the history of the order',
+    note: 'Note',
+    noteHint: 'For everyone who reads the order',
     actor: 'Your name',
     actorHint: 'operator',
     as: (principal: string) => `Recorded as ${principal}.`,
   },
+  notes: { title: 'Notes', all: (count: number) => `Show all ${number(count)} notes` },
   data: { whole: (length: number) => `Show all ${number(length)} characters` },
   graph: { compensated: 'After compensation' },
   order: { title: 'Order' },

@@ -224,6 +224,7 @@ impl CallView {
             | Event::WaitStarted(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

@@ -64,6 +64,25 @@ test("an operator pauses an order with a reason, and another operator sees it an
   await done(bob);
 });
 
+test("an operator leaves a note on an order, and everyone who opens the order reads it", async () => {
+  const id = await server.place({ orderId: "with-note" }, "WAITING");
+  const page = await open();
+  await page.goto(`/ui/orders/${id}`);
+  await page.getByRole("button", { name: "Note…" }).click();
+  await page.getByRole("dialog").getByLabel("Note").fill("their warehouse promises <b>Friday</b>");
+  await page.getByRole("dialog").getByLabel("Your name").fill("ann");
+  await page.getByRole("dialog").getByRole("button", { name: "Note", exact: true }).click();
+  await page.getByText("Recorded.").waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+  const other = await open();
+  await other.goto(`/ui/orders/${id}`);
+  const notes = other.getByRole("region", { name: "Notes" });
+  await notes.getByText("their warehouse promises <b>Friday</b>").waitFor();
+  await notes.getByText(/^ann,/).waitFor();
+  await done(page);
+  await done(other);
+});
+
 test("an operator answers a step that waits for a person", async () => {
   const workflow = "workflow: approved\nversion: 1\nparticipants: {}\nsteps:\n  approve: { await: approval, timeout: 2d, outcomes: [approved, rejected], compensate-on: [rejected], sets-status: Approved }\n";
   await server.post("/workflows", workflow, "application/yaml");

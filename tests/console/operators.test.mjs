@@ -121,6 +121,36 @@ test("an operator skips one order of a group, and the line of a refused one says
   await done(page);
 });
 
+test("an operator leaves a note on orders of a group, and another operator reads it before acting", async () => {
+  await makeStuck("noted", 3);
+  const page = await open();
+  await page.goto("/ui/stuck");
+  const note = async (orders, text) => {
+    for (const order of orders) await page.getByRole("checkbox", { name: `Select order ${order}` }).check();
+    await page.keyboard.press("n");
+    const dialog = page.getByRole("dialog", { name: /^Note / });
+    await dialog.getByLabel("Note").fill(text);
+    await dialog.getByLabel("Your name").fill("ann");
+    await dialog.getByRole("button", { name: /^Note \d/ }).click();
+    await dialog.getByText("Every order was reported.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("region", { name: "Notes" }).getByText(text).waitFor();
+    for (const order of orders) await page.getByRole("checkbox", { name: `Select order ${order}` }).uncheck();
+  };
+  await note(["noted-0", "noted-1"], "the ledger <b>opens</b> on Monday");
+  await note(["noted-2"], "she called twice");
+  await done(page);
+  const other = await open();
+  await other.goto("/ui/stuck");
+  const notes = other.getByRole("region", { name: "Notes" }).getByRole("listitem");
+  await notes.nth(1).getByText(/^ann, .*, 2 orders$/).waitFor();
+  assert.match(await notes.nth(1).innerText(), /the ledger <b>opens<\/b> on Monday/);
+  assert.match(await notes.nth(0).innerText(), /she called twice/);
+  await notes.nth(0).getByRole("link", { name: "noted-2" }).click();
+  await other.getByRole("region", { name: "Notes 1" }).getByText("she called twice").waitFor();
+  await done(other);
+});
+
 test("a person decides on a step that waits for one, with a reason", async () => {
   await server.post("/workflows", APPROVED, "application/yaml");
   await server.place({ orderId: "large", workflow: "approved" }, "WAITING");

@@ -19,6 +19,7 @@ const DEFAULT_ACTOR: &str = "operator";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperatorAction {
     Cancel,
+    Note,
     Pause,
     Resume,
     Retry,
@@ -26,11 +27,12 @@ pub(super) enum OperatorAction {
 }
 
 impl OperatorAction {
-    pub const ALL: [Self; 5] = [Self::Cancel, Self::Pause, Self::Resume, Self::Retry, Self::Skip];
+    pub const ALL: [Self; 6] = [Self::Cancel, Self::Note, Self::Pause, Self::Resume, Self::Retry, Self::Skip];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
+            Self::Note => "note",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Retry => "retry",
@@ -49,6 +51,7 @@ pub(super) fn take(action: OperatorAction, fields: &mut Fields, caller: &Caller)
     let Attribution { actor, reason } = attribution(fields, caller);
     let operation = match action {
         OperatorAction::Cancel => Operation::Cancel,
+        OperatorAction::Note => Operation::Note,
         OperatorAction::Pause => Operation::Pause,
         OperatorAction::Resume => Operation::Resume,
         OperatorAction::Retry => Operation::Retry { step: fields.text("step", |_| None) },
@@ -162,7 +165,7 @@ mod tests {
     #[test]
     fn each_operation_takes_its_own_fields_and_no_others() {
         let with = |name: &str, value: Value| json!({ "reason": "so", name: value });
-        for action in [OperatorAction::Cancel, OperatorAction::Pause, OperatorAction::Resume] {
+        for action in [OperatorAction::Cancel, OperatorAction::Note, OperatorAction::Pause, OperatorAction::Resume] {
             assert_eq!(read(action, with("step", json!("ship"))), Err(vec!["/step".to_owned()]), "{action:?}");
         }
         assert!(read(OperatorAction::Retry, with("step", json!("ship"))).is_ok());

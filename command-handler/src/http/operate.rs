@@ -1,4 +1,4 @@
-//! `POST /orders/{id}/{cancel,pause,resume,retry,skip}`: an operator acts on an order.
+//! `POST /orders/{id}/{cancel,note,pause,resume,retry,skip}`: an operator acts on an order.
 
 use access::Caller;
 use axum::Json;
@@ -50,9 +50,11 @@ pub(super) async fn handle<L: Log, C: Clock>(
 fn operation(action: OperatorAction) -> access::Operation {
     match action {
         OperatorAction::Cancel => access::Operation::CancelOrder,
-        OperatorAction::Pause | OperatorAction::Resume | OperatorAction::Retry | OperatorAction::Skip => {
-            access::Operation::OperateOrder
-        }
+        OperatorAction::Note
+        | OperatorAction::Pause
+        | OperatorAction::Resume
+        | OperatorAction::Retry
+        | OperatorAction::Skip => access::Operation::OperateOrder,
     }
 }
 
@@ -64,6 +66,13 @@ pub(super) fn described(action: OperatorAction) -> Operation {
             "Tenuto undoes completed steps, the latest first, and the order ends `CANCELED`. Steps that wait are given up \
              at once; calls in flight are concluded first. A pause ends. 409 for an order that is being undone, or has \
              ended.",
+            "Instruction",
+        ),
+        OperatorAction::Note => (
+            "noteOrder",
+            "Leave a note on an order",
+            "`reason` is the text of the note. The order's history has it, with its author; nothing else about the \
+             order changes. 409 for an order that has ended.",
             "Instruction",
         ),
         OperatorAction::Pause => (

@@ -35,6 +35,7 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
             | Refusal::StepNotNow { state, .. }
             | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string()).with_state(state),
             Refusal::TooManyAnswers { .. }
+            | Refusal::TooManyNotes { .. }
             | Refusal::TooManyPauses { .. }
             | Refusal::TooManyAttempts { .. }
             | Refusal::AlreadyPlaced

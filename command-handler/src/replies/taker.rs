@@ -132,6 +132,7 @@ fn refused(refusal: &Refusal) -> End {
         | Refusal::UnknownStep { .. }
         | Refusal::UnknownOutcome { .. }
         | Refusal::TooManyAnswers { .. }
+        | Refusal::TooManyNotes { .. }
         | Refusal::TooManyPauses { .. }
         | Refusal::TooManyAttempts { .. }
         | Refusal::AlreadyPlaced

@@ -113,6 +113,8 @@ faults! {
     KeyBack = "key back", 0;
     /// An operator cancels an order.
     Cancel = "cancel", 0;
+    /// An operator leaves a note on an order.
+    Note = "note", 0;
     /// An operator holds an order.
     Pause = "pause", 0;
     /// An operator lets an order go on.

@@ -111,10 +111,11 @@ fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: 
 pub async fn operate_on(simulation: Simulation, members: Members, order_id: OrderId) {
     for _ in 0..*simulation.dice.pick(&[0, 0, 1, 2, 4]) {
         sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[2, 10, 60])))).await;
-        let (kind, operation) = match simulation.dice.within(0..10) {
+        let (kind, operation) = match simulation.dice.within(0..11) {
             0..3 => (Fault::Cancel, Operation::Cancel),
             3..6 => (Fault::Pause, Operation::Pause),
             6..8 => (Fault::Retry, Operation::Retry { step: None }),
+            8 => (Fault::Note, Operation::Note),
             _ => match skip(&simulation, &order_id) {
                 Some(skip) => (Fault::Skip, skip),
                 None => continue,

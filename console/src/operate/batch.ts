@@ -3,7 +3,7 @@ import type { Json } from '../query/json';
 import { postForLines } from '../query/http';
 import { Problem } from '../query/problem';
 
-export type Operation = 'cancel' | 'pause' | 'resume' | 'retry' | 'skip';
+export type Operation = 'cancel' | 'note' | 'pause' | 'resume' | 'retry' | 'skip';
 
 /** What is done to each order. */
 export interface Instruction {

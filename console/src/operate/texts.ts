@@ -1,12 +1,13 @@
 /** The texts of operations on orders. */
 import { number } from '../parts/number';
 
-export const names = { cancel: 'Cancel', pause: 'Pause', resume: 'Resume', retry: 'Retry', skip: 'Skip' };
+export const names = { cancel: 'Cancel', note: 'Note', pause: 'Pause', resume: 'Resume', retry: 'Retry', skip: 'Skip' };
 
 export const texts = {
   title: (operation: keyof typeof names, count: string) => `${names[operation]} ${count}`,
   effects: {
     cancel: 'What was done is undone, in reverse order. Then the orders end as canceled.',
+    note: 'Every reader of the orders sees the note, and nothing else changes. Name no customers.',
     pause: 'Nothing new starts. Answers are recorded, and deadlines move by the length of the pause.',
     resume: 'Paused orders continue.',
     retry: 'The failed step is tried again now, under the same idempotency key.',

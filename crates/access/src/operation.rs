@@ -23,7 +23,7 @@ pub enum Operation {
     AnswerStep,
     /// Cancel an order.
     CancelOrder,
-    /// Pause, resume, retry or skip.
+    /// Leave a note, pause, resume, retry or skip.
     OperateOrder,
     /// Act on many orders at once.
     OperateBatch,
@@ -105,7 +105,7 @@ impl Operation {
             Self::ReadPersonalData => "read personal data",
             Self::AnswerStep => "answer steps",
             Self::CancelOrder => "cancel orders",
-            Self::OperateOrder => "pause, resume, retry or skip",
+            Self::OperateOrder => "note, pause, resume, retry or skip",
             Self::OperateBatch => "act on many orders",
             Self::ReadCircuits => "read circuits",
             Self::ReadParkedEvents => "read parked events",

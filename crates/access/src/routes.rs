@@ -28,6 +28,7 @@ pub const ROUTES: &[Row] = &[
     ("GET", "/orders/batch", Operation::ReadOrders),
     ("POST", "/orders/batch", Operation::OperateBatch),
     ("POST", "/orders/{id}/cancel", Operation::CancelOrder),
+    ("POST", "/orders/{id}/note", Operation::OperateOrder),
     ("POST", "/orders/{id}/pause", Operation::OperateOrder),
     ("POST", "/orders/{id}/resume", Operation::OperateOrder),
     ("POST", "/orders/{id}/retry", Operation::OperateOrder),

@@ -54,9 +54,9 @@ pub use origin::{LogCheckError, REMEDY, checkpoint_to_compare, compare_log, comp
 pub use page::Page;
 pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
-    ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, Head, HourRow, OrderRow, OutlineStep, ParkedRow,
-    ParticipantRow, ParticipantWorkRow, PastCountRow, ProgressRow, RegisteredRow, StatusRow, StepRow, TimelineRow,
-    TroubleRow, WorkflowCountRow, WorkflowKey, WorkflowRow,
+    ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, Head, HourRow, NoteRow, OrderRow, OutlineStep,
+    ParkedRow, ParticipantRow, ParticipantWorkRow, PastCountRow, ProgressRow, RegisteredRow, StatusRow, StepRow,
+    TimelineRow, TroubleRow, WorkflowCountRow, WorkflowKey, WorkflowRow,
 };
 pub use shadow::Shadow;
 pub use sort::{Place, Sort, SortBy, SortKey};

@@ -94,6 +94,19 @@ pub struct ActionRow {
     pub reason: Option<String>,
 }
 
+/// A note of an operator on one or more orders.
+#[derive(Debug, Clone, FromRow)]
+pub struct NoteRow {
+    pub actor: String,
+    pub text: String,
+    /// When the last of the orders got it.
+    pub recorded_at: DateTime<Utc>,
+    /// How many orders have it.
+    pub orders: i64,
+    /// The order that got it last.
+    pub order_id: String,
+}
+
 /// An order that is stuck or late.
 #[derive(Debug, Clone, FromRow)]
 pub struct TroubleRow {

@@ -198,7 +198,8 @@ impl HistoryReader {
     fn note(&mut self, seq: Seq, event: &Event) {
         let at = event.at();
         match event {
-            Event::OrderPlaced(_) | Event::StepSkipped(_) | Event::CompensationCompleted(_) => {}
+            // A run leaves notes out: they change nothing about an order.
+            Event::OrderPlaced(_) | Event::StepSkipped(_) | Event::OrderNoted(_) | Event::CompensationCompleted(_) => {}
             Event::DecisionSplit(_) => self.past.splits.push(seq),
             Event::StepStarted(e) => self.started(seq, e),
             Event::WaitStarted(e) => self.waiting(seq, e),

@@ -219,6 +219,7 @@ impl<'a> Run<'a> {
             Event::OrderPlaced(_)
             | Event::StepAttemptFailed(_)
             | Event::StepSkipped(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)

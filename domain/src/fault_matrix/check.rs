@@ -176,6 +176,7 @@ fn undone_in_reverse(life: &Life) -> Option<String> {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

@@ -190,6 +190,8 @@ pub enum Operation {
     /// Compensate the order and end it. Waits are given up at once; attempts in flight are
     /// concluded first.
     Cancel,
+    /// Leave a note for other people: the reason is its text. It changes nothing about the order.
+    Note,
     /// Pause the order: no step starts, no deadline passes; answers are recorded.
     Pause,
     /// Resume the order.
@@ -216,6 +218,7 @@ impl Operation {
     pub fn as_str(&self) -> &'static str {
         match self {
             Operation::Cancel => "cancel",
+            Operation::Note => "note",
             Operation::Pause => "pause",
             Operation::Resume => "resume",
             Operation::Retry { .. } => "retry",
@@ -363,6 +366,12 @@ pub enum Refusal {
     NothingToRetry {
         /// The state of the order.
         state: State,
+    },
+    /// The order has reached the limit of notes.
+    #[error("the order has {count} notes already, which is the most")]
+    TooManyNotes {
+        /// The number so far.
+        count: u32,
     },
     /// The order has reached the limit of pauses. An operator can still resume or cancel it.
     #[error("the order was paused {count} times already, which is the most; it can be resumed, or canceled")]

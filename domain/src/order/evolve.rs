@@ -73,6 +73,7 @@ pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransi
     }
     match event {
         Event::StatusChanged(e) => state.status.clone_from(&e.status),
+        Event::OrderNoted(_) => state.notes = state.notes.saturating_add(1),
         Event::OrderPaused(_) => {
             if state.paused.is_some() {
                 return Err(illegal("the order is paused already".into()));
@@ -158,6 +159,7 @@ impl Phase {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::OrderStuck(_)
@@ -172,6 +174,7 @@ fn placed_state(placed: &OrderPlaced) -> Order {
         phase: Phase::Forward,
         paused: None,
         pauses: 0,
+        notes: 0,
         undone_because: None,
         canceled: false,
         split: None,
@@ -267,6 +270,7 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
         | Event::StepFailed(_)
         | Event::StepSkipped(_)
         | Event::StatusChanged(_)
+        | Event::OrderNoted(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)
@@ -304,6 +308,7 @@ fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
         | Event::StepAttemptFailed(_)
         | Event::StepFailed(_)
         | Event::StatusChanged(_)
+        | Event::OrderNoted(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)

@@ -55,7 +55,8 @@ impl Limits {
             Event::CompensationStarted(e) => texts(&e.step) + text(&e.because),
             Event::OrderCompleted(e) => json_bound(&e.result) + texts(&e.result_error),
             Event::OrderStuck(e) => texts([&e.step, &e.reason]),
-            Event::OrderPaused(_)
+            Event::OrderNoted(_)
+            | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)
             | Event::OrderCanceled(_) => 0,

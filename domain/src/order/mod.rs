@@ -42,7 +42,7 @@ pub(crate) use decide::{
 };
 pub use event::{
     Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
-    OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, Start, StatusChanged, StepAccepted,
+    OrderCompleted, OrderNoted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, Start, StatusChanged, StepAccepted,
     StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{IllegalTransition, evolve, fold_all};

@@ -26,6 +26,8 @@ pub struct Order {
     pub paused: Option<Timestamp>,
     /// The number of pauses.
     pub pauses: u32,
+    /// The number of notes.
+    pub notes: u32,
     /// Why it is compensated, once it is.
     pub undone_because: Option<String>,
     /// An operator's cancel caused the compensation.

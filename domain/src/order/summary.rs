@@ -31,6 +31,7 @@ pub fn summary(event: &Event) -> String {
         Event::StepFailed(e) => format!("{}: failed for good: {}", name(&e.step, e.direction), e.error),
         Event::StepSkipped(e) => skipped(e),
         Event::StatusChanged(e) => format!("The order is {}", e.status),
+        Event::OrderNoted(_) => "An operator left a note".to_owned(),
         Event::OrderPaused(_) => "The order is put on hold".to_owned(),
         Event::OrderResumed(_) => "The order goes on".to_owned(),
         Event::CompensationStarted(e) if e.step.is_none() => format!("The order is being undone: {}", e.because),

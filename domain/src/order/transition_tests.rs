@@ -182,6 +182,7 @@ fn events() -> Vec<(String, Event)> {
     add("skipped", Event::StepSkipped(StepSkipped { step: step(), because: new(), at: now }));
     add("placed", Event::OrderPlaced(Box::new(placed())));
     add("status", Event::StatusChanged(StatusChanged { status: new(), step: step(), at: now }));
+    add("noted", Event::OrderNoted(OrderNoted { at: now }));
     add("paused", Event::OrderPaused(OrderPaused { at: now }));
     add("resumed", Event::OrderResumed(OrderResumed { at: now }));
     add("undoing", Event::CompensationStarted(CompensationStarted { step: None, because: new(), at: now }));
@@ -303,6 +304,7 @@ fn fields(state: &Order) -> BTreeMap<String, String> {
         phase,
         paused,
         pauses,
+        notes,
         undone_because,
         canceled,
         split,
@@ -321,6 +323,7 @@ fn fields(state: &Order) -> BTreeMap<String, String> {
         ("phase", text(phase)),
         ("paused", text(paused)),
         ("pauses", text(pauses)),
+        ("notes", text(notes)),
         ("undone_because", text(undone_because)),
         ("canceled", text(canceled)),
         ("split", text(split)),

@@ -36,6 +36,7 @@ pub(super) fn candidates(workflow: Option<&Workflow>, state: Option<&Order>, dec
             retried(first, step)
         }
         Event::StepFailed(e) => failed(state, decision, e),
+        Event::OrderNoted(_) => vec![operated(first, Operation::Note)],
         Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
         Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
         Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],

@@ -32,6 +32,7 @@ fn turn(event: &Event) -> Option<(&StepId, Direction, bool)> {
         Event::OrderPlaced(_)
         | Event::StepSkipped(_)
         | Event::StatusChanged(_)
+        | Event::OrderNoted(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)

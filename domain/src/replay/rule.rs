@@ -124,7 +124,9 @@ impl Reason<'_> {
             Event::StepFailed(e) => self.failed(e),
             Event::StepSkipped(e) => (Rule::NotNeeded, e.because.clone()),
             Event::StatusChanged(e) => (Rule::SetsStatus, format!("{} says `sets-status: {}`", e.step, e.status)),
-            Event::OrderPaused(_) | Event::OrderResumed(_) => (Rule::Asked, "an operator asked for it".to_owned()),
+            Event::OrderNoted(_) | Event::OrderPaused(_) | Event::OrderResumed(_) => {
+                (Rule::Asked, "an operator asked for it".to_owned())
+            }
             Event::CompensationStarted(e) => self.undone(e),
             Event::CompensationCompleted(_) => (Rule::AllDone, "nothing is left to undo".to_owned()),
             Event::OrderCompleted(_) => (Rule::AllDone, "every step is completed or skipped".to_owned()),

@@ -14,9 +14,9 @@ use super::*;
 use crate::ids::OrderId;
 use crate::order::{
     Address, Basis, CompensationCompleted, CompensationStarted, CustomerKey, DecisionSplit, Direction, Line, Mode,
-    OrderCanceled, OrderCompleted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData, Placeholders,
-    StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted,
-    WorkflowRef,
+    OrderCanceled, OrderCompleted, OrderNoted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData,
+    Placeholders, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted,
+    WaitStarted, WorkflowRef,
 };
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -148,7 +148,10 @@ fn one_of_each() -> Vec<Event> {
     ]
     .into_iter()
     .chain(with_placeholders())
-    .chain([Event::DecisionSplit(DecisionSplit { retry: Vec::new(), at: at(19) })])
+    .chain([
+        Event::DecisionSplit(DecisionSplit { retry: Vec::new(), at: at(19) }),
+        Event::OrderNoted(OrderNoted { at: at(20) }),
+    ])
     .collect()
 }
 
@@ -322,7 +325,9 @@ fn golden_files_are_what_is_written() {
     let mut chain = CHAIN_START.to_owned();
     let events = one_of_each().into_iter().map(|event| (String::new(), event));
     let events = events.chain(later_additions().into_iter().map(|(word, event)| (format!(".{word}"), event)));
-    for (number, (addition, event)) in events.enumerate() {
+    // The files are links of one chain, so the link of an event that came later is behind them.
+    let (later, earlier): (Vec<_>, Vec<_>) = events.partition(|(_, event)| matches!(event, Event::OrderNoted(_)));
+    for (number, (addition, event)) in earlier.into_iter().chain(later).enumerate() {
         let context = Context {
             correlation_id: "10248".into(),
             causation_id: Some(Uuid::nil()),

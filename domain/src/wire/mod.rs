@@ -296,6 +296,7 @@ events!(
     StepFailed,
     StepSkipped,
     StatusChanged,
+    OrderNoted,
     OrderPaused,
     OrderResumed,
     CompensationStarted,

@@ -108,6 +108,8 @@ enumeration! {
     OperationKind {
         /// Undo what was done, and end the order.
         Cancel = "CANCEL",
+        /// Leave a note for other people; nothing else changes.
+        Note = "NOTE",
         /// Start nothing new; answers are recorded.
         Pause = "PAUSE",
         /// Continue a paused order.
@@ -137,6 +139,7 @@ impl OperationKind {
     pub fn of(kind: order::OperationKind) -> Self {
         match kind {
             order::OperationKind::Cancel => Self::Cancel,
+            order::OperationKind::Note => Self::Note,
             order::OperationKind::Pause => Self::Pause,
             order::OperationKind::Resume => Self::Resume,
             order::OperationKind::Retry => Self::Retry,

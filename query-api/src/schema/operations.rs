@@ -63,7 +63,8 @@ fn limited(
     let right = match operation {
         order::OperationKind::Cancel => Operation::CancelOrder,
         order::OperationKind::Answer => Operation::AnswerStep,
-        order::OperationKind::Pause
+        order::OperationKind::Note
+        | order::OperationKind::Pause
         | order::OperationKind::Resume
         | order::OperationKind::Retry
         | order::OperationKind::Skip => Operation::OperateOrder,

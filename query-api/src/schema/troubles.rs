@@ -13,7 +13,7 @@ use domain::filter::{OrderFilter, StepFilter, TimeRange, WorkflowFilter};
 use domain::order;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use views::{Store, TroubleRow, ViewsError};
+use views::{NoteRow, Store, TroubleRow, ViewsError};
 
 use super::enums::{OperationKind, StepStatus, TroubleKind};
 use super::operations::OrderOperation;
@@ -28,6 +28,8 @@ const MAX_ORDERS: usize = 10_000;
 const MAX_GROUPS: usize = 100;
 /// The most orders that a group names.
 const MAX_SAMPLES: usize = 5;
+/// The most notes of a group.
+const MAX_NOTES: i64 = 10;
 
 /// The groups of stuck and late orders.
 #[derive(SimpleObject)]
@@ -61,6 +63,26 @@ pub struct Trouble {
     last_seen: DateTime<Utc>,
     orders: Vec<String>,
     now: DateTime<Utc>,
+}
+
+/// A note of an operator on orders of a group.
+#[derive(SimpleObject)]
+pub struct TroubleNote {
+    text: String,
+    /// The author.
+    actor: String,
+    /// When the last of the orders got it.
+    recorded_at: DateTime<Utc>,
+    /// How many orders of the group have it.
+    count: i64,
+    /// The order that got it last.
+    order_id: ID,
+}
+
+impl From<NoteRow> for TroubleNote {
+    fn from(NoteRow { actor, text, recorded_at, orders, order_id }: NoteRow) -> Self {
+        Self { text, actor, recorded_at, count: orders, order_id: order_id.into() }
+    }
 }
 
 /// The complexity of a group is multiplied by this.
@@ -236,6 +258,14 @@ impl Trouble {
         let ids: Vec<String> = self.orders.iter().take(size.into()).cloned().collect();
         let mut found = Order::of_ids(context.data::<Store>()?, ids.clone()).await?;
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// The latest notes of operators on the orders, at most ten. The same text of one author on
+    /// several orders is one note.
+    #[graphql(complexity = "20 + 10 * child_complexity")]
+    async fn notes(&self, context: &Context<'_>) -> Result<Vec<TroubleNote>> {
+        let rows = context.data::<Store>()?.notes(&self.orders, MAX_NOTES).await.map_err(QueryError::from)?;
+        Ok(rows.into_iter().map(TroubleNote::from).collect())
     }
 
     /// A filter for the orders of the group, for the argument `where` of `orders` and of a batch.

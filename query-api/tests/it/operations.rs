@@ -67,6 +67,7 @@ async fn the_operations_that_the_state_of_an_order_allows_are_listed_and_the_oth
     let (world, _log) = world().await;
     let expected = [
         "CANCEL: allowed []",
+        "NOTE: allowed []",
         "PAUSE: allowed []",
         "RESUME: cannot resume an order that is WAITING",
         "RETRY: nothing to retry: no step of the order, which is WAITING, waits for another attempt or is stuck",
@@ -113,8 +114,8 @@ async fn the_rights_of_the_caller_limit_the_operations() {
     let as_role = async |role| shown(&world.ask_as("web", role, &query).await["order"]["operations"]);
     let shop = as_role("shop").await;
     assert_eq!(shop[0], "CANCEL: allowed []", "it placed the order");
-    assert_eq!(shop[1], "PAUSE: web may not pause, resume, retry or skip: its roles do not allow it");
-    assert_eq!(shop[6], "ANSWER approve: web may not answer steps: its roles do not allow it");
+    assert_eq!(shop[1], "NOTE: web may not note, pause, resume, retry or skip: its roles do not allow it");
+    assert_eq!(shop[7], "ANSWER approve: web may not answer steps: its roles do not allow it");
     let viewer = as_role("viewer").await;
     assert!(viewer.iter().all(|shown| shown.contains("web may not")), "{viewer:?}");
     assert_eq!(as_role("operator").await, of(&world, "").await);

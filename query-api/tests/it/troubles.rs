@@ -67,6 +67,44 @@ async fn stuck_and_late_orders_are_grouped_by_their_cause() {
 }
 
 #[tokio::test]
+async fn a_group_has_the_latest_notes_on_its_orders_and_a_note_on_several_once() {
+    let world = world().await;
+    world
+        .sql(
+            "INSERT INTO timeline (order_id, revision, event_id, position, type, recorded_at, summary, actor, reason, data, hash)
+             SELECT id, revision, gen_random_uuid(), 0, type, timestamptz '2026-01-01' + revision * interval '1 s', '', actor, reason,
+                    '{}', ''
+             FROM (VALUES ('a', 1, 'OrderNoted', 'ann', 'the bank knows'), ('a', 11, 'OrderNoted', 'ann', 'they call back'),
+                          ('b', 12, 'OrderNoted', 'ann', 'they call back'), ('b', 13, 'OrderNoted', 'bob', 'they call back'),
+                          ('b', 14, 'OrderPaused', 'ann', 'no note'), ('d', 2, 'OrderNoted', 'ann', 'another cause'))
+                  AS entry (id, revision, type, actor, reason);
+             INSERT INTO timeline (order_id, revision, event_id, position, type, recorded_at, summary, actor, reason, data, hash)
+             SELECT 'd', n, gen_random_uuid(), 0, 'OrderNoted', timestamptz '2026-01-02' + n * interval '1 s', '', 'ann', n, '{}', ''
+             FROM generate_series(10, 20) AS n",
+        )
+        .await;
+    let query = "{ troubles { nodes { samples notes { text actor recordedAt count orderId } } } }";
+    let found = world.ask(query, Value::Null).await;
+    let groups = found["troubles"]["nodes"].as_array().unwrap();
+    let notes = |sample: &str| {
+        let of = |group: &&Value| group["samples"].as_array().unwrap().contains(&json!(sample));
+        groups.iter().find(of).unwrap()["notes"].as_array().unwrap().clone()
+    };
+    let note = |second: u8, actor: &str, text: &str, count: u8, order: &str| {
+        let at = format!("2026-01-01T00:00:{second:02}+00:00");
+        json!({ "text": text, "actor": actor, "recordedAt": at, "count": count, "orderId": order })
+    };
+    let expected = [
+        note(13, "bob", "they call back", 1, "b"),
+        note(12, "ann", "they call back", 2, "b"),
+        note(1, "ann", "the bank knows", 1, "a"),
+    ];
+    assert_eq!(notes("a"), expected);
+    assert!(notes("l").is_empty());
+    assert_eq!((notes("d").len(), &notes("d")[0]["text"]), (10, &json!("20")));
+}
+
+#[tokio::test]
 async fn the_filter_of_a_group_selects_its_orders() {
     let world = world().await;
     let found = world.ask(QUERY, Value::Null).await["troubles"].take();

@@ -28,7 +28,7 @@ async fn a_canceled_order_is_undone_and_accepts_no_more_commands() {
     let (_, charge) = world.get("/participants/payments/C").await;
     assert_eq!(charge["state"], "refunded", "{charge}");
     signed(&world, "C", "CompensationStarted").await;
-    for word in ["cancel", "pause", "resume", "retry"] {
+    for word in ["cancel", "note", "pause", "resume", "retry"] {
         refused(&world, "C", word, none(), "CANCELED").await;
     }
     refused(&world, "C", "skip", skip("approve", "approved"), "CANCELED").await;
@@ -48,6 +48,21 @@ async fn a_back_ordered_order_and_its_shipment_can_be_canceled() {
     let (status, _) = world.post("/participants/shipping/restock", &json!([{ "sku": "11", "quantity": 5 }])).await;
     assert!(status < 300);
     world.comes_to("B", "Canceled", "CANCELED").await;
+}
+
+#[tokio::test]
+async fn a_note_is_in_the_history_with_its_author_and_nothing_else_about_the_order_changes() {
+    let world = world().await;
+    waiting(&world, "M").await;
+    let before = world.order("M", "status state steps { id status since dueAt }").await;
+    operated(&world, "M", "note", none()).await;
+    signed(&world, "M", "OrderNoted").await;
+    assert_eq!(world.order("M", "status state steps { id status since dueAt }").await, before);
+    let (status, problem) = operate(&world, "M", "note", json!({ "reason": "x".repeat(501) })).await;
+    assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/reason")), "{problem}");
+    let (status, _) = answer(&world, "M", json!({ "outcome": "approved" })).await;
+    assert_eq!(status, 202);
+    world.comes_to("M", "Placed", "COMPLETED").await;
 }
 
 #[tokio::test]

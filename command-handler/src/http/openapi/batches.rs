@@ -103,7 +103,8 @@ fn batch() -> Value {
             "where": { "type": ["object", "null"], "additionalProperties": { "type": "null" } },
         },
     });
-    let others = [OperatorAction::Cancel, OperatorAction::Pause, OperatorAction::Resume].map(OperatorAction::as_str);
+    let others = [OperatorAction::Cancel, OperatorAction::Note, OperatorAction::Pause, OperatorAction::Resume]
+        .map(OperatorAction::as_str);
     json!({
         "description": "One of `orders`, `where` and `all` selects the orders. `step`, `outcome` and `data` belong to the \
                         operation.",

@@ -116,6 +116,7 @@ pub fn a_pause_holds(record: &Record) -> Wrong {
                 // What an instance that leaves hands over is taken down too; making it again would
                 // begin something.
                 Event::OrderPlaced(_)
+                | Event::OrderNoted(_)
                 | Event::StepAccepted(_)
                 | Event::StepAttemptFailed(_)
                 | Event::StepFailed(_)

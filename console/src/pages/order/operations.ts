@@ -1,9 +1,9 @@
 /** What can be done to an order now: the rules are the decider's, and the server has applied them. */
 import type { Allowance, Order } from './queries';
 
-export type Action = 'cancel' | 'pause' | 'resume' | 'retry' | 'skip' | 'answer';
+export type Action = 'cancel' | 'pause' | 'resume' | 'retry' | 'skip' | 'answer' | 'note';
 
-export const actions: Action[] = ['answer', 'retry', 'skip', 'pause', 'resume', 'cancel'];
+export const actions: Action[] = ['answer', 'retry', 'skip', 'pause', 'resume', 'note', 'cancel'];
 
 function allowed(action: Action, allowances: readonly Allowance[]): Allowance[] {
   return allowances.filter((allowance) => allowance.allowed && allowance.operation === action.toUpperCase());

@@ -104,6 +104,7 @@ export const texts = {
       retry: (id: string) => `Retry order ${id}`,
       skip: (id: string) => `Skip a step of order ${id}`,
       answer: (id: string) => `Answer a step of order ${id}`,
+      note: (id: string) => `Leave a note on order ${id}`,
     },
     what: {
       cancel: 'Completed steps are undone, the latest first, and the order ends as canceled. This cannot be taken back.',
@@ -112,8 +113,9 @@ export const texts = {
       retry: 'The next attempt is made now, with the same idempotency key.',
       skip: 'The step counts as answered with the outcome that you give, and no request is sent for it any more.',
       answer: 'The step gets this answer, as if its participant or a person had given it.',
+      note: 'Every reader of the order sees the note, and nothing else changes. Name no customers.',
     },
-    submit: { cancel: 'Cancel order', pause: 'Pause', resume: 'Resume', retry: 'Retry', skip: 'Skip step', answer: 'Answer' },
+    submit: { cancel: 'Cancel order', pause: 'Pause', resume: 'Resume', retry: 'Retry', skip: 'Skip step', answer: 'Answer', note: 'Note' },
     decide: 'Decide',
     undoes: 'To be undone:',
     step: 'Step',

@@ -3,8 +3,8 @@
 /** What happened, which decides what to propose. */
 export type Kind = 'undo' | 'held' | 'unsent' | 'key' | 'other' | 'late';
 
-/** What an operator does to mend it. */
-export type Repair = 'retry' | 'skip' | 'cancel';
+/** What an operator does to mend it, or to tell others about it. */
+export type Repair = 'retry' | 'skip' | 'cancel' | 'note';
 
 /** A group, as the server answers it. */
 export interface Trouble {

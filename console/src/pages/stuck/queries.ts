@@ -26,15 +26,19 @@ export async function groups(signal: AbortSignal): Promise<Found> {
 
 const ordersQuery = graphql(`
   query OrdersOfCause($id: ID!) {
-    troubles(id: $id) { nodes { orders(first: 200) { id status stuckReason updatedAt } } }
+    troubles(id: $id) { nodes {
+      orders(first: 200) { id status stuckReason updatedAt }
+      notes { text actor recordedAt count orderId }
+    } }
   }
 `);
 
-export type StuckOrder = ResultOf<typeof ordersQuery>['troubles']['nodes'][number]['orders'][number];
+/** The first orders of a group, at most 200, and its latest notes. */
+export type Details = ResultOf<typeof ordersQuery>['troubles']['nodes'][number];
 
-/** The first orders of a group, at most 200. */
-export async function firstOrders(id: string, signal: AbortSignal): Promise<StuckOrder[]> {
-  return (await query(ordersQuery, { id }, signal)).troubles.nodes[0]?.orders ?? [];
+/** Nothing, if the group has resolved itself. */
+export async function detailsOf(id: string, signal: AbortSignal): Promise<Details> {
+  return (await query(ordersQuery, { id }, signal)).troubles.nodes[0] ?? { orders: [], notes: [] };
 }
 
 const idsQuery = graphql(`query IdsOfCause($id: ID!) { troubles(id: $id) { nodes { orderIds } } }`);

@@ -22,7 +22,7 @@ pub struct TroublesArgs {
 
 const QUERY: &str = "{ troubles { truncated nodes {
     kind workflow version step participant stepStatus error example count firstSeen lastSeen samples filter
-    repair { operation step undo outcomes }
+    repair { operation step undo outcomes } notes { text actor recordedAt count orderId }
 } } }";
 
 #[derive(Debug, Deserialize)]
@@ -45,6 +45,7 @@ struct Trouble {
     last_seen: DateTime<Utc>,
     samples: Vec<String>,
     repair: Option<Repair>,
+    notes: Vec<Note>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +53,16 @@ struct Repair {
     operation: String,
     step: Option<String>,
     undo: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Note {
+    text: String,
+    actor: String,
+    recorded_at: DateTime<Utc>,
+    count: i64,
+    order_id: String,
 }
 
 pub(super) async fn print(args: TroublesArgs) -> Result<ExitCode, CommandError> {
@@ -73,7 +84,8 @@ fn render(troubles: &Troubles, palette: Palette) -> String {
             ("orders", Some(trouble.samples.join(", "))),
             ("repair", trouble.repair.as_ref().map(Repair::in_words)),
         ];
-        for (name, fact) in facts.into_iter().filter_map(|(name, fact)| Some((name, fact?))) {
+        let notes = trouble.notes.iter().map(|note| ("note", Some(note.in_words())));
+        for (name, fact) in facts.into_iter().chain(notes).filter_map(|(name, fact)| Some((name, fact?))) {
             let _ = writeln!(text, "  {}  {}", palette.paint(Tint::Dim, &format!("{name:<6}")), printable(&fact));
         }
     }
@@ -91,6 +103,14 @@ impl Trouble {
         let at = self.step.as_ref().map(|step| format!(", step {step}"));
         let of = self.participant.as_ref().map(|participant| format!(" of {participant}"));
         [at, of].into_iter().flatten().collect()
+    }
+}
+
+impl Note {
+    fn in_words(&self) -> String {
+        let Self { text, actor, recorded_at, count, order_id } = self;
+        let on = if *count == 1 { format!("order {order_id}") } else { format!("{count} orders") };
+        format!("{actor} on {on}, {}: {text}", moment::render(*recorded_at))
     }
 }
 
@@ -115,10 +135,14 @@ mod tests {
             { "kind": "STUCK", "workflow": "fulfil", "version": 2, "step": "charge", "participant": "payments",
               "stepStatus": "STUCK", "error": "401 Unauthorized: key …", "example": "401 Unauthorized: key \"a\"", "count": 200,
               "firstSeen": "2026-01-02T03:04:05Z", "lastSeen": "2026-01-02T04:04:05Z", "samples": ["1", "2"], "filter": {},
-              "repair": { "operation": "RETRY", "step": "charge", "undo": false, "outcomes": [] } },
+              "repair": { "operation": "RETRY", "step": "charge", "undo": false, "outcomes": [] },
+              "notes": [{ "text": "the bank renews the key at 9", "actor": "ann", "recordedAt": "2026-01-02T05:04:05Z",
+                          "count": 200, "orderId": "1" },
+                        { "text": "she called twice", "actor": "bob", "recordedAt": "2026-01-02T04:04:05Z",
+                          "count": 1, "orderId": "2" }] },
             { "kind": "LATE", "workflow": "fulfil", "version": 2, "step": null, "participant": null, "stepStatus": null,
               "error": null, "example": null, "count": 1, "firstSeen": "2026-01-02T03:04:05Z",
-              "lastSeen": "2026-01-02T03:04:05Z", "samples": ["3"], "filter": {}, "repair": null },
+              "lastSeen": "2026-01-02T03:04:05Z", "samples": ["3"], "filter": {}, "repair": null, "notes": [] },
         ] });
         let shown = render(&serde_json::from_value(troubles).unwrap(), Palette::NONE);
         let expected = "200 orders STUCK: fulfil 2, step charge of payments
@@ -126,6 +150,8 @@ mod tests {
   since   2026-01-02 03:04:05.000 UTC to 2026-01-02 04:04:05.000 UTC
   orders  1, 2
   repair  correct the cause, then retry the step charge
+  note    ann on 200 orders, 2026-01-02 05:04:05.000 UTC: the bank renews the key at 9
+  note    bob on order 2, 2026-01-02 04:04:05.000 UTC: she called twice
 1 order LATE: fulfil 2
   since   2026-01-02 03:04:05.000 UTC to 2026-01-02 03:04:05.000 UTC
   orders  3

@@ -7,6 +7,8 @@ use crate::views::State;
 pub enum OperatorAction {
     /// Undo completed steps, and end.
     Cancel,
+    /// Leave a note.
+    Note,
     /// Start no new step.
     Pause,
     /// Continue after a pause.
@@ -22,6 +24,7 @@ impl OperatorAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
+            Self::Note => "note",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Retry => "retry",
@@ -33,6 +36,7 @@ impl OperatorAction {
     pub fn done(self) -> &'static str {
         match self {
             Self::Cancel => "canceled now",
+            Self::Note => "noted now",
             Self::Pause => "held now",
             Self::Resume => "goes on now",
             Self::Retry => "tried again now",
@@ -46,7 +50,7 @@ impl OperatorAction {
             Self::Cancel => matches!(state, State::Compensating | State::Canceled),
             Self::Pause => state == State::Paused,
             Self::Resume => matches!(state, State::Running | State::Waiting | State::Compensating),
-            Self::Retry | Self::Skip => false,
+            Self::Note | Self::Retry | Self::Skip => false,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `tenuto cancel | pause | resume | retry | skip`: an operator acts on orders, which are named or
-//! match a filter.
+//! `tenuto cancel | note | pause | resume | retry | skip`: an operator acts on orders, which are
+//! named or match a filter.
 
 mod action;
 mod checkpoint;
@@ -137,7 +137,7 @@ pub(super) fn json_value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("it is no JSON: {error}"))
 }
 
-/// `tenuto cancel`, `pause` or `resume`.
+/// `tenuto cancel`, `note`, `pause` or `resume`.
 pub async fn run(action: OperatorAction, args: OperateArgs) -> Result<ExitCode, CommandError> {
     with(action, Map::new(), args).await
 }

@@ -219,6 +219,7 @@ mod tests {
             (OperatorAction::Cancel, "COMPENSATING", true),
             (OperatorAction::Cancel, "COMPLETED", false),
             (OperatorAction::Cancel, "STUCK", false),
+            (OperatorAction::Note, "PAUSED", false),
             (OperatorAction::Pause, "PAUSED", true),
             (OperatorAction::Pause, "COMPLETED", false),
             (OperatorAction::Resume, "RUNNING", true),

@@ -6,6 +6,7 @@ mod calls;
 pub(crate) mod conditions;
 mod ends;
 mod keys;
+mod notes;
 mod participants;
 mod past_counts;
 mod search;

@@ -18,6 +18,8 @@ use crate::workflow::{Step, Workflow};
 pub enum OperationKind {
     /// [`Operation::Cancel`].
     Cancel,
+    /// [`Operation::Note`].
+    Note,
     /// [`Operation::Pause`].
     Pause,
     /// [`Operation::Resume`].
@@ -50,6 +52,7 @@ pub fn operations(workflow: &Workflow, state: &Order, at: Timestamp) -> Vec<Allo
     let probe = Probe { workflow, state, at };
     [
         (OperationKind::Cancel, Operation::Cancel),
+        (OperationKind::Note, Operation::Note),
         (OperationKind::Pause, Operation::Pause),
         (OperationKind::Resume, Operation::Resume),
         (OperationKind::Retry, Operation::Retry { step: None }),
@@ -194,6 +197,7 @@ mod tests {
         let outcome = outcome.map(str::to_owned);
         let operation = match allowance.operation {
             OperationKind::Cancel => Operation::Cancel,
+            OperationKind::Note => Operation::Note,
             OperationKind::Pause => Operation::Pause,
             OperationKind::Resume => Operation::Resume,
             OperationKind::Retry => Operation::Retry { step },
@@ -228,15 +232,20 @@ mod tests {
 
     #[test]
     fn a_step_that_waits_for_a_person_can_be_answered_with_each_outcome_and_skipped() {
-        use OperationKind::{Answer, Cancel, Pause, Skip};
+        use OperationKind::{Answer, Cancel, Note, Pause, Skip};
         let workflow = workflow(STEPS);
         let mut story = Story::given(&workflow);
         story.place(order()).whatever();
         story.answer("charge", done()).whatever();
         let found = all(&workflow, &story);
         let both = || vec!["approved", "rejected"];
-        let expected =
-            [(Cancel, "", vec![]), (Pause, "", vec![]), (Skip, "approve", both()), (Answer, "approve", both())];
+        let expected = [
+            (Cancel, "", vec![]),
+            (Note, "", vec![]),
+            (Pause, "", vec![]),
+            (Skip, "approve", both()),
+            (Answer, "approve", both()),
+        ];
         assert_eq!(allowed(&found), expected);
         let retry = found.iter().find(|a| a.operation == OperationKind::Retry && a.step.is_none()).unwrap();
         assert_eq!(
@@ -291,6 +300,6 @@ mod tests {
         story.answer("ship", answered("shipped")).whatever();
         assert!(story.state().ended());
         checked += is_as_decided(&workflow, &story);
-        assert_eq!(checked, 9 * 13);
+        assert_eq!(checked, 9 * 14);
     }
 }

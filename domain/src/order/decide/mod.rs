@@ -25,6 +25,7 @@ mod hold_tests;
 #[cfg(test)]
 mod late_tests;
 mod not_sent;
+mod note;
 #[cfg(test)]
 mod operator_tests;
 mod pause;
@@ -145,6 +146,7 @@ fn own_effect(
 fn operated(workflow: &Workflow, state: &Order, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
     match &operate.operation {
         Operation::Cancel => cancel::cancel(state, operate, decision),
+        Operation::Note => note::note(state, operate, decision),
         Operation::Pause => pause::pause(state, operate, decision),
         Operation::Resume => pause::resume(state, operate, decision),
         Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref(), decision),

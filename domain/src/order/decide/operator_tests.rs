@@ -1,4 +1,4 @@
-//! Operators' operations: cancel, pause, resume, retry, skip.
+//! Operators' operations: cancel, note, pause, resume, retry, skip.
 
 use std::time::Duration;
 

@@ -34,6 +34,7 @@ impl Event {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -58,6 +59,7 @@ impl Event {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -81,6 +83,7 @@ impl Event {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -103,6 +106,7 @@ impl Event {
             Event::StepFailed(_) => "StepFailed",
             Event::StepSkipped(_) => "StepSkipped",
             Event::StatusChanged(_) => "StatusChanged",
+            Event::OrderNoted(_) => "OrderNoted",
             Event::OrderPaused(_) => "OrderPaused",
             Event::OrderResumed(_) => "OrderResumed",
             Event::CompensationStarted(_) => "CompensationStarted",
@@ -126,6 +130,7 @@ impl Event {
             Event::StepFailed(e) => e.at,
             Event::StepSkipped(e) => e.at,
             Event::StatusChanged(e) => e.at,
+            Event::OrderNoted(e) => e.at,
             Event::OrderPaused(e) => e.at,
             Event::OrderResumed(e) => e.at,
             Event::CompensationStarted(e) => e.at,
@@ -151,6 +156,7 @@ impl Event {
             | Event::StepAttemptFailed(_)
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)
@@ -172,6 +178,7 @@ impl Event {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -195,6 +202,7 @@ impl Event {
             Event::StepSkipped(e) => Some(&e.step),
             Event::OrderPlaced(_)
             | Event::StatusChanged(_)
+            | Event::OrderNoted(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

@@ -27,6 +27,7 @@ pub enum Event {
     StepFailed(StepFailed),
     StepSkipped(StepSkipped),
     StatusChanged(StatusChanged),
+    OrderNoted(OrderNoted),
     OrderPaused(OrderPaused),
     OrderResumed(OrderResumed),
     CompensationStarted(CompensationStarted),
@@ -340,6 +341,15 @@ pub struct StatusChanged {
     pub status: String,
     /// The step that set it.
     pub step: StepId,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+/// An operator leaves a note, for other people: the metadata have the text as the reason, and the
+/// author as the actor. It changes nothing about the order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderNoted {
     /// When it was decided.
     pub at: Timestamp,
 }
