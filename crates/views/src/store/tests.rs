@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, QueryBuilder};
 
+use super::calls::CallsOf;
 use super::conditions::{Purpose, push_filter};
+use super::ends::EndsOf;
+use super::past_counts::past_counts;
 use super::search::{Search, Way};
 use crate::page::Page;
 use crate::rows::OrderRow;
@@ -252,4 +255,40 @@ async fn no_search_among_a_million_orders_scans_a_table_or_looks_at_a_tenth_of_t
         }
     }
     assert!(wrong.is_empty(), "{} look at too much:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A timeline for each order: placed, and a call that ended when the order last changed.
+const TIMELINE: &str =
+    "INSERT INTO timeline (order_id, revision, event_id, position, type, recorded_at, summary, step, data, hash,
+                                              state, status, participant, action, took_ms)
+    SELECT id, n, gen_random_uuid(), position, CASE n WHEN 0 THEN 'OrderPlaced' ELSE 'StepCompleted' END,
+           CASE n WHEN 0 THEN placed_at ELSE updated_at END, '', 'charge', '{}', '', state, status,
+           CASE n WHEN 1 THEN 'payments' END, CASE n WHEN 1 THEN 'charge' END, CASE n WHEN 1 THEN position % 977 END
+    FROM orders CROSS JOIN generate_series(0, 1) AS n";
+
+#[tokio::test]
+async fn figures_read_only_indexes_whatever_the_number_of_orders() {
+    let (pool, _database) = shop(100_000).await;
+    sqlx::raw_sql(TIMELINE).execute(&pool).await.unwrap();
+    sqlx::raw_sql("VACUUM (ANALYZE) timeline").execute(&pool).await.unwrap();
+    let TimeRange { from, to } = range(Some("2025-03-03"), Some("2025-03-10"));
+    let (from, to) = (from.unwrap(), to.unwrap());
+    let explain = "EXPLAIN (ANALYZE, TIMING off, FORMAT JSON) ";
+    let mut read = Vec::new();
+    for placed_by in [None, Some("web")] {
+        let ends = EndsOf { from, to, placed_by, most: 200_000 };
+        let statements = [ends.by_workflow(explain), ends.by_hour(explain), past_counts(to, placed_by, explain)];
+        for mut query in statements.into_iter().chain([CallsOf { from, to, most: 200_000 }.statement(explain)]) {
+            let Json(plan): Json<Value> = query.build_query_scalar().fetch_one(&pool).await.unwrap();
+            let mut all = Vec::new();
+            nodes(&plan[0]["Plan"], &mut all);
+            let scans = all.iter().filter(|node| node["Relation Name"].is_string());
+            read.push(scans.map(|node| format!("{} {}", node["Node Type"], node["Index Name"])).collect::<Vec<_>>());
+        }
+    }
+    let by_end = r#""Index Only Scan" "orders_by_end""#;
+    assert_eq!([&read[0], &read[1]], [&[by_end], &[by_end]]);
+    assert_eq!(read[3], [r#""Index Only Scan" "timeline_of_calls""#]);
+    let seq_scans = read.iter().flatten().filter(|scan| scan.contains("Seq Scan"));
+    assert_eq!(seq_scans.count(), 0, "{read:?}");
 }
