@@ -173,6 +173,8 @@ test("the participants' page shows how they answered, by step", async () => {
   await charge.waitFor();
   assert.match(await charge.innerText(), /\d+ m?s/);
   await calls.getByRole("row", { name: /shipping ship ship/ }).waitFor();
+  const [range, title] = await Promise.all([page.getByLabel("Time range"), page.getByRole("heading", { name: "Calls" })].map((part) => part.boundingBox()));
+  assert.ok(range.y < title.y + title.height, "the time range stands next to the title");
   await done(page);
 });
 
