@@ -14,6 +14,8 @@ const EVENTS = isFull ? 5_000 : 1_000;
 // A list of 100,000 orders takes some minutes to place.
 const timeout = isFull ? 1_800_000 : 180_000;
 const STEPS = 200;
+// Of each of three steps: their events are more than two pages.
+const SOME_ATTEMPTS = 90;
 // The answers of one order: 5 MB in all. An answer has at most 64 KiB of data.
 const ANSWERS = 80;
 const ANSWER_BYTES = 63_000;
@@ -35,6 +37,7 @@ before(async () => {
   stub = await participant({
     large: () => [200, { rows }],
     retried: (attempt) => [attempt < attempts ? 429 : 200, {}],
+    retriedSome: (attempt) => [attempt < SOME_ATTEMPTS ? 429 : 200, {}],
     small: () => [200, {}],
   });
   [browser] = await Promise.all([launch(), server.start()]);
@@ -95,7 +98,8 @@ const onOrder = (step) => ({
 async function ofOrder(id, events, step) {
   const page = await open();
   const shown = async () => {
-    await page.getByRole("heading", { name: "Events", exact: false }).filter({ hasText: String(events) }).waitFor();
+    await page.getByRole("heading", { name: `Events ${events.toLocaleString("en")}`, exact: true }).waitFor();
+    await page.getByText(/^the latest .* of /).waitFor({ state: "hidden" });
     await page.getByText("Live", { exact: true }).waitFor();
   };
   const figures = await measure(page, `/ui/orders/${id}`, shown, onOrder(step));
@@ -146,12 +150,14 @@ async function ofList() {
   return figures;
 }
 
+const chained = (name, action, count, retry = "") => Array.from({ length: count }, (_, n) => `${name}${n}: { ${n ? `after: [${name}${n - 1}], ` : ""}call: stub.${action}${retry} }`);
+const AT_ONCE = ", retry: { attempts: 1000, initial: 1ms, factor: 1, max: 1ms }";
+
 const eventsOf = async (id) => (await server.query("query($id: ID!) { order(id: $id) { revision } }", { id })).order.revision + 1;
 
 test("an order with thousands of events, one with an answer of 5 MB, and one of 200 steps are as quick to read as a small one", { timeout }, async () => {
-  const chained = (name, action, count, retry = "") => Array.from({ length: count }, (_, n) => `${name}${n}: { ${n ? `after: [${name}${n - 1}], ` : ""}call: stub.${action}${retry} }`);
   await register("small", chained("s", "small", 3));
-  await register("many-events", chained("s", "retried", 3, ", retry: { attempts: 1000, initial: 1ms, factor: 1, max: 1ms }"));
+  await register("many-events", chained("s", "retried", 3, AT_ONCE));
   await register("large-answers", chained("s", "large", ANSWERS));
   // Layers of ten, each step after three of the layer before.
   const before = (n) => (n < 10 ? "" : `after: [${[0, 3, 7].map((by) => `s${10 * Math.floor(n / 10) - 10 + ((n + by) % 10)}`).join(", ")}], `);
@@ -168,6 +174,42 @@ test("an order with thousands of events, one with an answer of 5 MB, and one of 
     if (id === "many-events") assert.ok(events >= EVENTS, `${events} events`);
     if (id === "large-answers") assert.ok(large.bytes >= ANSWERS * ANSWER_BYTES, `${large.bytes} bytes`);
   }
+});
+
+test("the page of an order can be used while its earlier events are still on the way", { timeout }, async () => {
+  await register("some-events", chained("s", "retriedSome", 3, AT_ONCE));
+  await server.place({ orderId: "some-events", workflow: "some-events" });
+  await server.until("the order has ended", async () => (await server.state("some-events")) === "COMPLETED", timeout / 2);
+  const last = (await eventsOf("some-events")) - 1;
+  const page = await open();
+  let send;
+  const held = new Promise((resolve) => (send = resolve));
+  await page.route("**/graphql", async (route) => {
+    if (route.request().postData()?.includes("EarlierEvents")) await held;
+    await route.continue();
+  });
+  await page.goto("/ui/orders/some-events");
+  await page.getByText(`the latest 200 of ${last + 1}`).waitFor();
+  await page.getByRole("button", { name: /^s2 Completed/ }).click();
+  await page.getByRole("region", { name: /^s2 / }).getByRole("heading", { name: `Attempt ${SOME_ATTEMPTS}` }).waitFor();
+  await page.locator("li summary").last().click();
+  await page.getByText("Hash", { exact: true }).last().waitFor();
+  await page.keyboard.press("[");
+  await page.getByText(`Event ${last - 1} of ${last}`).waitFor();
+  // The page as of an event that is not loaded is there too, and its row follows.
+  const slider = page.getByRole("slider", { name: "The order as of an event" });
+  await slider.fill("1");
+  await page.getByText(`Event 1 of ${last}`).waitFor();
+  await page.getByRole("button", { name: /^s2 Not begun/ }).waitFor();
+  assert.equal(await page.locator("li[aria-current=step]").count(), 0, "earlier events are held back");
+  send();
+  await page.locator("li[aria-current=step]").waitFor();
+  await page.getByText(/^the latest .* of /).waitFor({ state: "hidden" });
+  assert.equal(await slider.inputValue(), "1");
+  await page.getByText("Back to now").click();
+  await page.getByRole("button", { name: "Earlier", exact: true }).click();
+  await page.getByText(`Events ${last - 399} to ${last - 200}`).waitFor();
+  await done(page);
 });
 
 test("a list of very many orders is as quick to use as one of few", { timeout }, async () => {

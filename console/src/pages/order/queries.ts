@@ -16,18 +16,33 @@ const eventFields = graphql(`
   }
 `);
 
-/** An order with a page of its events. */
+/** An order with the events after another, or with its latest ones. */
 export const orderQuery = graphql(
   `
-    query Order($id: ID!, $after: String, $first: Int!) {
+    query Order($id: ID!, $first: Int, $after: String, $last: Int) {
       order(id: $id) {
         ...OrderFields
         workflow { name version steps { id participant action mode after compensated } }
-        timeline(first: $first, after: $after) { nodes { ...EventFields } pageInfo { hasNextPage endCursor } }
+        timeline(first: $first, after: $after, last: $last) {
+          nodes { ...EventFields }
+          pageInfo { hasPreviousPage hasNextPage startCursor endCursor }
+        }
       }
     }
   `,
   [orderFields, eventFields],
+);
+
+/** The events of an order before another. */
+export const earlierQuery = graphql(
+  `
+    query EarlierEvents($id: ID!, $last: Int!, $before: String) {
+      order(id: $id) {
+        timeline(last: $last, before: $before) { nodes { ...EventFields } pageInfo { hasPreviousPage startCursor } }
+      }
+    }
+  `,
+  [eventFields],
 );
 
 /** What can be done to an order now. It is read from the log, so it is asked for once the rest is there. */

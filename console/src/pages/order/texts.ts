@@ -1,4 +1,5 @@
 /** The texts of the page of an order. */
+import { number } from '../../parts/number';
 import { one } from '../../texts';
 
 export const texts = {
@@ -78,7 +79,8 @@ export const texts = {
     hash: 'Hash',
     causation: 'Caused by',
     at: 'Show the order as of this event',
-    more: 'Load more events',
+    more: 'Load earlier events',
+    loaded: (count: number, all: number) => `the latest ${number(count)} of ${number(all)}`,
     earlier: 'Earlier',
     later: 'Later',
     part: (from: number, to: number) => `Events ${from} to ${to}`,
