@@ -137,14 +137,14 @@ test("an operator leaves a note on orders of a group, and another operator reads
     await page.getByRole("region", { name: "Notes" }).getByText(text).waitFor();
     for (const order of orders) await page.getByRole("checkbox", { name: `Select order ${order}` }).uncheck();
   };
-  await note(["noted-0", "noted-1"], "the ledger <b>opens</b> on Monday");
+  await note(["noted-0", "noted-1"], "the ledger opens again on Monday");
   await note(["noted-2"], "she called twice");
   await done(page);
   const other = await open();
   await other.goto("/ui/stuck");
   const notes = other.getByRole("region", { name: "Notes" }).getByRole("listitem");
   await notes.nth(1).getByText(/^ann, .*, 2 orders$/).waitFor();
-  assert.match(await notes.nth(1).innerText(), /the ledger <b>opens<\/b> on Monday/);
+  assert.match(await notes.nth(1).innerText(), /the ledger opens again on Monday/);
   assert.match(await notes.nth(0).innerText(), /she called twice/);
   await notes.nth(0).getByRole("link", { name: "noted-2" }).click();
   await other.getByRole("region", { name: "Notes 1" }).getByText("she called twice").waitFor();
