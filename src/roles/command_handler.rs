@@ -20,7 +20,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::watched::{Alarms, Watched, Watching};
+use super::watched::{Alarms, Watched, Watching, wait_for_servers};
 use super::{HTTP_SERVER, RoleResult};
 use crate::{signals, workflows};
 use command_line::output;
@@ -144,8 +144,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
     tokio::spawn(service_manager::report(door.clone()));
+    wait_for_servers(&door, &event_store, &stop);
     let start = async {
-        door.waits_for("the log and Postgres");
         let adopted = async { Ok(adopt_in_time(&event_store, args.servers.stream_prefix.as_deref()).await?) };
         let pool = async { Ok::<_, Box<dyn std::error::Error>>(servers::views_beside(&event_store, postgres).await?) };
         let (pool, _) = tokio::try_join!(pool, adopted)?;

@@ -10,7 +10,7 @@ use event_store::EventStore;
 use maintenance::command::parked;
 use projector::ProjectorOptions;
 
-use super::watched::{Alarms, Watched, Watching};
+use super::watched::{Alarms, Watched, Watching, wait_for_servers};
 use super::{HTTP_SERVER, RoleResult};
 use crate::signals;
 use command_line::output;
@@ -69,7 +69,7 @@ async fn project(servers: &ServerUrls, listen: &Listen, authentication: &Authent
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     tokio::spawn(service_manager::report(door.clone()));
-    door.waits_for("the log and Postgres");
+    wait_for_servers(&door, &event_store, &stop);
     let start = async {
         let adopted = async { Ok(adopt_in_time(&event_store, servers.stream_prefix.as_deref()).await?) };
         let pool = async { Ok(servers::views_beside(&event_store, postgres).await?) };

@@ -40,6 +40,14 @@ impl Alarms {
     }
 }
 
+/// From now on, the role waits for its log and Postgres. `/readyz` reports why the log cannot be
+/// reached; without Postgres, the role ends.
+pub(super) fn wait_for_servers(door: &Door, event_store: &EventStore, leaving: &CancellationToken) {
+    let (event_store, waits) = (Some(event_store.clone()), Some(door.clone()));
+    let probed = Dependencies { event_store, door: waits, ..Dependencies::default() };
+    door.waits_behind("the log and Postgres", health::router(probed, leaving.clone()));
+}
+
 /// A role's log and views, and the alarms that their faults raise.
 pub(super) struct Watched<'a> {
     pub event_store: &'a EventStore,

@@ -48,7 +48,7 @@ const MAX_CERTIFICATE_NAME: usize = 255;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("the access file {}: it cannot be read", path.display())]
+    #[error("the access file {}: it cannot be read: {source}; name another one, or correct its rights", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum ConfigError {
         source: Box<toml::de::Error>,
     },
     /// The issuers cannot be asked.
-    #[error("no HTTP client can be made, which would fetch the keys of issuers")]
+    #[error("no HTTP client can be made, which would fetch the keys of issuers: {0}")]
     Client(#[from] reqwest::Error),
     /// A value cannot be used.
     #[error("the access file {}: {place}: {fault}", path.display())]

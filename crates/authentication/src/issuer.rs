@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use access::NotAuthenticated;
 use access::token::Rejected;
 use access::token::key_set::KeySet;
-use error_causes::with_causes;
+use http_client::no_answer;
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::Client;
 use serde::Deserialize;
@@ -32,13 +32,33 @@ pub struct Source {
 
 /// Why the keys of an issuer are not known.
 #[derive(Debug, thiserror::Error)]
-enum FetchError {
-    #[error("the issuer {url} does not answer")]
-    NoAnswer { url: String, source: reqwest::Error },
-    #[error("the issuer answers {url} with HTTP {status}")]
-    Status { url: String, status: u16 },
-    #[error("the issuer's answer to {url} is not what it must be: {fault}")]
-    Malformed { url: String, fault: String },
+pub enum FetchError {
+    /// It gives no answer.
+    #[error("the issuer does not answer {url}: {}", no_answer(fault))]
+    NoAnswer {
+        /// What was requested.
+        url: String,
+        /// Why.
+        fault: reqwest::Error,
+    },
+    /// It answers with an error.
+    #[error("the issuer answers {url} with HTTP {status}; correct the URL in the access file, or the issuer")]
+    Status {
+        /// What was requested.
+        url: String,
+        /// The answer.
+        status: u16,
+    },
+    /// Its answer cannot be used.
+    #[error(
+        "the issuer's answer to {url} is not what it must be: {fault}; correct the URL in the access file, or the issuer"
+    )]
+    Malformed {
+        /// What was requested.
+        url: String,
+        /// What is wrong.
+        fault: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -97,12 +117,25 @@ impl Source {
         match self.fetch().await {
             Ok(keys) => self.key_set().fetched(began, keys),
             Err(error) => {
-                tracing::warn!(issuer = self.issuer, "the keys of an issuer cannot be had: {}", with_causes(&error));
+                tracing::warn!(issuer = self.issuer, "the keys of an issuer cannot be had: {error}");
             }
         }
     }
 
-    async fn fetch(&self) -> Result<JwkSet, FetchError> {
+    /// Fetches the keys before the first request needs them. A failure is logged, and does not
+    /// delay the next fetch.
+    pub async fn fetch_first(&self) {
+        let began = self.now();
+        match self.fetch().await {
+            Ok(keys) => self.key_set().fetched(began, keys),
+            Err(error) => {
+                tracing::warn!(issuer = self.issuer, "the keys of an issuer cannot be had yet: {error}");
+            }
+        }
+    }
+
+    /// The keys, as the issuer gives them now.
+    pub async fn fetch(&self) -> Result<JwkSet, FetchError> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let discovery: Discovery = self.get(&url).await?;
         if discovery.issuer != self.issuer {
@@ -121,14 +154,14 @@ impl Source {
     }
 
     async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, FetchError> {
-        let no_answer = |source| FetchError::NoAnswer { url: url.to_owned(), source };
-        let response = self.client.get(url).send().await.map_err(no_answer)?;
+        let silent = |fault| FetchError::NoAnswer { url: url.to_owned(), fault };
+        let response = self.client.get(url).send().await.map_err(silent)?;
         let status = response.status();
         if !status.is_success() {
             return Err(FetchError::Status { url: url.to_owned(), status: status.as_u16() });
         }
         let malformed = |fault: String| FetchError::Malformed { url: url.to_owned(), fault };
-        let body = http_client::whole(response, MAX_BYTES).await.map_err(no_answer)?;
+        let body = http_client::whole(response, MAX_BYTES).await.map_err(silent)?;
         let body = body.ok_or_else(|| malformed(format!("it has more than {MAX_BYTES} bytes")))?;
         serde_json::from_slice(&body).map_err(|error| malformed(error.to_string()))
     }

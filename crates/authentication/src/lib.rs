@@ -20,11 +20,14 @@ use access::api_key::ApiKey;
 use access::token::Unverified;
 use access::{Authenticate, Bearer, Checking, NotAuthenticated, Principal};
 use clap::Args;
+use futures::future::join_all;
 use sqlx::PgPool;
+use tokio::runtime::Handle;
 
 use api_keys::ApiKeys;
 use config::{Config, read};
 pub use config::{ConfigError, ConsoleClient};
+pub use issuer::FetchError;
 use issuer::Source;
 
 /// How the callers of a role are authenticated.
@@ -37,8 +40,25 @@ pub struct AuthenticationArgs {
 }
 
 impl AuthenticationArgs {
-    /// What authenticates callers by this configuration.
+    /// What authenticates callers by this configuration. On a runtime, the keys of the issuers are
+    /// fetched at once: an issuer that does not answer is logged with the start.
     pub fn begin(&self) -> Result<Authentication, ConfigError> {
+        let authentication = self.read()?;
+        if let (Some(authenticator), Ok(runtime)) = (authentication.0.clone(), Handle::try_current()) {
+            runtime.spawn(async move {
+                join_all(authenticator.sources.iter().map(Source::fetch_first)).await;
+            });
+        }
+        Ok(authentication)
+    }
+
+    /// Whether callers are to be authenticated.
+    pub fn is_given(&self) -> bool {
+        self.access.is_some()
+    }
+
+    /// The same, and nothing is fetched yet.
+    pub fn read(&self) -> Result<Authentication, ConfigError> {
         let config = self.access.as_deref().map(read).transpose()?;
         Ok(Authentication(config.map(Authenticator::of).transpose()?))
     }
@@ -52,6 +72,17 @@ impl Authentication {
     /// For the gate of a listener; `None`: callers are not authenticated.
     pub fn of_gate(&self) -> Option<Arc<dyn Authenticate>> {
         self.0.clone().map(|authenticator| -> Arc<dyn Authenticate> { authenticator })
+    }
+
+    /// How many keys each issuer gives now, by its name in the configuration.
+    pub async fn keys_of_issuers(&self) -> Vec<(String, Result<usize, FetchError>)> {
+        let Some(authenticator) = &self.0 else { return Vec::new() };
+        let fetched = authenticator
+            .issuers
+            .iter()
+            .zip(&authenticator.sources)
+            .map(async |(issuer, source)| (issuer.name.clone(), source.fetch().await.map(|keys| keys.keys.len())));
+        join_all(fetched).await
     }
 
     /// Where people sign in to the console.

@@ -8,7 +8,7 @@ use super::storage::{Stop, Storage, StorageError, guarded};
 
 /// The disk has less free space than the node must leave free.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the disk has {free} bytes left, of which {kept} are kept free")]
+#[error("the disk has {} MiB left, and {} MiB are kept free", free >> 20, kept >> 20)]
 pub(crate) struct NoRoom {
     free: u64,
     kept: u64,

@@ -127,7 +127,9 @@ pub enum NodeError {
         source: StorageError,
     },
     /// The node cannot listen on the address.
-    #[error("the event store cannot listen on {address}: {source}")]
+    #[error(
+        "the event store cannot listen on {address}: {source}; stop what listens there, or choose another address with --listen"
+    )]
     Address {
         /// The address.
         address: SocketAddr,
@@ -185,6 +187,9 @@ impl Node {
         stats::begin();
         let tls = options.tls.load(&PROTOCOLS)?;
         let log = open(&options.folder, options.kept_free).await?;
+        if let Err(no_room) = log.room() {
+            tracing::warn!("no event is taken: {no_room}; make room, or move the folder");
+        }
         let cannot_listen = |source| NodeError::Address { address: options.address, source };
         let listener = TcpListener::bind(options.address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;

@@ -2,8 +2,8 @@
 //!
 //! One connection carries all calls. A call that reports it as broken discards it, and the next
 //! call makes a new one. However many calls wait, only one connection is made at a time, with a
-//! growing pause while the server is away. An outage is logged once when it begins, and once when
-//! it is over.
+//! growing pause while the server is away. An outage is logged when it begins, each half minute
+//! while it lasts, and when it is over.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -28,6 +28,8 @@ const LASTING: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 10;
 /// The bound on time, even after few attempts: an attempt without an answer takes long.
 const MAX_RETRY: Duration = Duration::from_secs(10);
+/// How often an outage that lasts is reported again.
+const REMINDING: Duration = Duration::from_secs(30);
 /// A call that takes longer is given up. The server is asked to give up an append after ten
 /// seconds, but a server that does not answer at all does not report it.
 const MAX_CALL: Duration = Duration::from_secs(30);
@@ -37,9 +39,18 @@ pub(super) struct Connection {
     names: String,
     built: std::sync::Mutex<Option<Built>>,
     building: Mutex<Builds>,
-    outage: std::sync::Mutex<Option<Instant>>,
+    outage: std::sync::Mutex<Option<Outage>>,
     /// Why connections broke, until the next one is made.
     ended: std::sync::Mutex<Option<(Built, Fault)>>,
+}
+
+/// A time without a connection.
+struct Outage {
+    since: Instant,
+    /// The last line of the log about it.
+    reported: Instant,
+    /// Why the last attempt failed.
+    reason: String,
 }
 
 /// A connection and its number, so that a late report about an earlier connection does not discard
@@ -149,19 +160,31 @@ impl Connection {
         }
     }
 
+    /// Why there is no connection, if the last attempt failed.
+    pub(super) fn outage(&self) -> Option<String> {
+        locked(&self.outage).as_ref().map(|outage| outage.reason.clone())
+    }
+
     fn out(&self, fault: &Fault) {
-        let mut outage = locked(&self.outage);
-        if outage.is_some() {
+        let (mut outage, now) = (locked(&self.outage), Instant::now());
+        let Some(known) = &mut *outage else {
+            *outage = Some(Outage { since: now, reported: now, reason: fault.to_string() });
+            warn!(log = %self.names, "the log is unavailable; connecting again until it answers: {fault}");
+            return;
+        };
+        known.reason = fault.to_string();
+        if now.duration_since(known.reported) < REMINDING {
             debug!(log = %self.names, reason = %fault, "the log is still unavailable");
             return;
         }
-        *outage = Some(Instant::now());
-        warn!(log = %self.names, "the log is unavailable; connecting again until it answers: {fault}");
+        known.reported = now;
+        let seconds = now.duration_since(known.since).as_secs();
+        warn!(log = %self.names, "the log is still unavailable after {seconds} s: {fault}");
     }
 
     fn recovered(&self, link: &Link) {
-        if let Some(since) = locked(&self.outage).take() {
-            let seconds = since.elapsed().as_secs_f32();
+        if let Some(outage) = locked(&self.outage).take() {
+            let seconds = outage.since.elapsed().as_secs_f32();
             info!(log = %self.names, node = %link.node, "the log is available again after {seconds:.1} s");
         }
     }

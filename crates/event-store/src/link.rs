@@ -25,7 +25,7 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, ProstCodec, Streaming};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint as Target};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use tower::{Service, ServiceExt};
 
 use super::dial::Stream;
@@ -118,12 +118,17 @@ impl Link {
 
     /// Asks for the server's features, only to see that it answers.
     pub(super) async fn greet(&self) -> Result<(), Fault> {
-        self.unary::<_, SupportedMethods>(FEATURES, Empty {}).await.map(drop)
+        self.features().await.map(drop)
+    }
+
+    /// The server's features, with the headers of the answer.
+    pub(super) async fn features(&self) -> Result<Response<SupportedMethods>, Fault> {
+        self.unary(FEATURES, Empty {}).await
     }
 
     /// The nodes of the cluster, according to this node.
     pub(super) async fn members(&self) -> Result<Vec<MemberInfo>, Fault> {
-        Ok(self.unary::<_, ClusterInfo>(GOSSIP, Empty {}).await?.members)
+        Ok(self.unary::<_, ClusterInfo>(GOSSIP, Empty {}).await?.into_inner().members)
     }
 
     pub(super) async fn read(&self, request: ReadReq) -> Result<Reading, Fault> {
@@ -160,14 +165,14 @@ impl Link {
         written.ok_or(Fault::Malformed("an append that is not answered"))
     }
 
-    async fn unary<Q, A>(&self, method: &'static str, question: Q) -> Result<A, Fault>
+    async fn unary<Q, A>(&self, method: &'static str, question: Q) -> Result<Response<A>, Fault>
     where
         Q: Message + 'static,
         A: Message + Default + 'static,
     {
         let mut grpc = self.grpc().await?;
         let answer = grpc.unary(self.request(question), path(method), ProstCodec::default()).await;
-        Ok(answer.map_err(|status| self.fault(&status))?.into_inner())
+        answer.map_err(|status| self.fault(&status))
     }
 
     async fn grpc(&self) -> Result<Grpc<Channel>, Fault> {

@@ -23,7 +23,7 @@ fn check(event: &NewEvent) -> Result<(), AppendError> {
 /// clone. The clones share the connection, which carries any number of concurrent calls.
 #[derive(Clone)]
 pub struct EventStore {
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     /// The server itself, if it is in this process.
     in_process: Option<Arc<dyn InProcess>>,
 }
@@ -40,6 +40,11 @@ impl EventStore {
     pub fn in_process(server: Arc<dyn InProcess>) -> Result<Self, ConnectError> {
         let own = Self::connect(server.connection_string())?;
         Ok(Self { in_process: Some(server), ..own })
+    }
+
+    /// Why there is no connection to the server, if the last attempt failed. Does not connect.
+    pub fn outage(&self) -> Option<String> {
+        self.connection.outage()
     }
 
     /// Appends all events or none, and returns after they are durable.

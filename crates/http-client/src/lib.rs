@@ -15,6 +15,7 @@ mod mistake;
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod mistake_tests;
 mod names;
+mod no_answer;
 mod participants;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -30,6 +31,7 @@ pub use body::{at_most, whole};
 pub use destinations::{Destinations, NotARule, NotPermitted, Rule};
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;
+pub use no_answer::no_answer;
 pub use participants::{ParticipantFiles, ParticipantTls, TlsFault};
 use proxies::Proxies;
 pub use retry_after::retry_after;

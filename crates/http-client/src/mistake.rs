@@ -55,7 +55,7 @@ pub fn mistake(error: &reqwest::Error) -> Option<String> {
 }
 
 /// Host and port.
-fn server(url: &Url) -> String {
+pub(super) fn server(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

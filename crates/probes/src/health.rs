@@ -127,10 +127,15 @@ impl Dependencies {
 
     /// The fault of the log, if it has one.
     async fn log(&self) -> Option<String> {
-        match timeout(PROBE, self.event_store.as_ref()?.head()).await {
+        let event_store = self.event_store.as_ref()?;
+        match timeout(PROBE, event_store.head()).await {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(format!("the log: {error}\n")),
-            Err(_) => Some("the log does not answer\n".to_owned()),
+            // A read is tried again and again, for longer than a probe waits.
+            Err(_) => Some(match event_store.outage() {
+                Some(reason) => format!("the log: {reason}\n"),
+                None => "the log does not answer\n".to_owned(),
+            }),
         }
     }
 
@@ -174,5 +179,14 @@ mod tests {
         assert_eq!(standing, Standing::NotReady("the log does not answer\nPostgres does not answer\n".to_owned()));
         assert_eq!(dependencies.details().await, NOT_KNOWN);
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_reached_is_reported_with_the_cause_and_the_remedy() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let event_store = Some(EventStore::connect(&format!("esdb://{closed}?tls=false")).unwrap());
+        let standing = Dependencies { event_store, ..Dependencies::default() }.standing().await;
+        let reason = format!("the log: {closed} refuses the connection: nothing listens there; start the server");
+        assert!(matches!(&standing, Standing::NotReady(told) if told.starts_with(&reason)), "{standing:?}");
     }
 }

@@ -4,6 +4,7 @@ pub mod log;
 mod master_key;
 mod node_users;
 mod postgres;
+mod postgres_reason;
 mod postgres_tls;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -17,7 +18,7 @@ use secrets::{SecretString, exposed};
 
 pub use master_key::{MasterKeyError, take_master_key};
 pub use node_users::{NodeUsers, PasswordFault};
-pub use postgres::{PostgresError, ServerError, connect, views, views_beside};
+pub use postgres::{MAX_CONNECTIONS, PostgresError, ServerError, connect, connect_once, views, views_beside};
 pub use rights::{NoRight, may_append, may_read};
 
 /// The servers that the roles share.

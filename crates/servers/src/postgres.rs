@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use event_store::EventStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 use views::MigrateError;
 
-use crate::postgres_tls::{UnusableFile, checked, reason};
+use crate::postgres_reason::reason;
+use crate::postgres_tls::{UnusableFile, checked};
 use crate::rights::{NoRight, may_read};
 
 /// Connections a process keeps.
-const MAX_CONNECTIONS: u32 = 16;
+pub const MAX_CONNECTIONS: u32 = 16;
 /// How long the first connection may take.
 const CONNECTING: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection: a command is answered within five seconds, also during
@@ -48,19 +49,32 @@ pub enum ServerError {
 
 /// The database.
 pub async fn connect(url: &str) -> Result<PgPool, PostgresError> {
+    // A pool retries until its time is up, and then reports only the timeout. A single connection
+    // reports the cause.
+    let options = options(url)?;
+    single(&options).await?.close().await.unwrap_or_default();
+    Ok(PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
+}
+
+/// One connection to the database.
+pub async fn connect_once(url: &str) -> Result<PgConnection, PostgresError> {
+    single(&options(url)?).await
+}
+
+fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
     let options: PgConnectOptions = url.parse().map_err(PostgresError::Url)?;
     // A rebuild has slow statements. Its progress and the views' lag tell an operator more than a
     // log of them.
-    let options = checked(options, url)?.disable_statement_logging();
-    let place = format!("{}:{}", options.get_host(), options.get_port());
-    // A pool retries until its time is up, and then reports only the timeout. A single connection
-    // reports the cause.
+    Ok(checked(options, url)?.disable_statement_logging())
+}
+
+async fn single(options: &PgConnectOptions) -> Result<PgConnection, PostgresError> {
+    let place = || format!("{}:{}", options.get_host(), options.get_port());
     match timeout(CONNECTING, options.connect()).await {
-        Ok(Ok(connection)) => connection.close().await.unwrap_or_default(),
-        Ok(Err(source)) => return Err(PostgresError::Connect { place, source }),
-        Err(_) => return Err(PostgresError::Silent { place }),
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(source)) => Err(PostgresError::Connect { place: place(), reason: reason(&source, options), source }),
+        Err(_) => Err(PostgresError::Silent { place: place() }),
     }
-    Ok(PgPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRING).connect_lazy_with(options))
 }
 
 /// Why the database cannot be used.
@@ -73,15 +87,19 @@ pub enum PostgresError {
     #[error(transparent)]
     File(#[from] Box<UnusableFile>),
     /// The first connection failed.
-    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {}", reason(source))]
+    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), cannot be used: {reason}")]
     Connect {
         /// Host and port.
         place: String,
-        /// Why.
+        /// Why, and what to do.
+        reason: String,
+        /// The library's error.
         source: sqlx::Error,
     },
     /// It does not answer in time.
-    #[error("Postgres at {place}, named by --postgres (TENUTO_POSTGRES), does not answer within {CONNECTING:?}")]
+    #[error(
+        "Postgres at {place}, named by --postgres (TENUTO_POSTGRES), does not answer within {CONNECTING:?}; is it running, and does the network reach it?"
+    )]
     Silent {
         /// Host and port.
         place: String,

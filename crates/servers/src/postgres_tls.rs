@@ -1,5 +1,5 @@
-//! TLS to Postgres: the files of the URL are checked before a connection, and a failed connection
-//! is explained.
+//! TLS to Postgres: the files of the URL are checked before a connection, and a failed handshake is
+//! explained.
 
 use std::error::Error;
 use std::io;
@@ -72,28 +72,8 @@ pub(crate) fn checked(options: PgConnectOptions, url: &str) -> Result<PgConnectO
     Ok(if verifies { options.ssl_mode(PgSslMode::VerifyCa) } else { options })
 }
 
-/// Why there is no connection, in one line, with a remedy where TLS is the reason.
-pub(crate) fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(refusal) => {
-            let text = refusal.message();
-            let remedy = match text {
-                _ if text.contains("valid client certificate") => {
-                    "; name a certificate with sslcert=FILE and its key with sslkey=FILE, of a user that may connect"
-                }
-                _ if text.contains("no encryption") => "; give sslmode=require, or allow connections without TLS there",
-                _ => "",
-            };
-            format!("{error}{remedy}")
-        }
-        sqlx::Error::Tls(_) if error.to_string().contains("does not support TLS") => {
-            "it does not offer TLS; set ssl=on there, or give sslmode=disable in a network that you trust".to_owned()
-        }
-        error => of_tls(error).unwrap_or_else(|| error.to_string()),
-    }
-}
-
-fn of_tls(error: &sqlx::Error) -> Option<String> {
+/// Why there is no connection, if TLS is the reason.
+pub(crate) fn of_tls(error: &sqlx::Error) -> Option<String> {
     Some(match rustls_error(error)? {
         rustls::Error::InvalidCertificate(wrong) => of_a_certificate(wrong),
         rustls::Error::AlertReceived(alert) => format!(

@@ -31,10 +31,12 @@ mod migrate;
 mod origin;
 mod page;
 pub mod parked;
+mod remedy;
 mod replies;
 mod restored;
 mod rows;
 pub mod selection;
+mod server_report;
 mod shadow;
 mod sort;
 mod store;
@@ -49,15 +51,17 @@ pub use lag::{Lag, LagMeter};
 pub use lag_figures::LagFigures;
 pub use listening::Listening;
 pub use log_guard::{KeyCount, LogGuard};
-pub use migrate::{MigrateError, migrate};
+pub use migrate::{MigrateError, SchemaState, migrate, schema_state};
 pub use origin::{LogCheckError, REMEDY, checkpoint_to_compare, compare_log, compare_views, verify_log, verify_views};
 pub use page::Page;
+pub use remedy::later_version;
 pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
     ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, Head, HourRow, NoteRow, OrderRow, OutlineStep,
     ParkedRow, ParticipantRow, ParticipantWorkRow, PastCountRow, ProgressRow, RegisteredRow, StatusRow, StepRow,
     TimelineRow, TroubleRow, WorkflowCountRow, WorkflowKey, WorkflowRow,
 };
+pub use server_report::{DatabaseReport, server_report};
 pub use shadow::Shadow;
 pub use sort::{Place, Sort, SortBy, SortKey};
 pub use store::{

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
+use crate::remedy;
 use crate::restored;
 use crate::tables::View;
 
@@ -22,10 +23,10 @@ const RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// A migration failed, or the database has other migrations than this program.
-    #[error("the views' schema could not be brought up to date")]
+    #[error("the views' schema cannot be brought up to date: {}", remedy::of_migration(.0))]
     Migration(#[source] sqlx::migrate::MigrateError),
     /// The database failed, or is not what this program was built for.
-    #[error("the database has not the views' schema, or this program no right to it")]
+    #[error("the views' schema cannot be brought up to date: {}", remedy::of(.0))]
     Schema(#[source] sqlx::Error),
 }
 
@@ -51,6 +52,36 @@ fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     migrator.set_locking(false);
     migrator
+}
+
+/// How far a database is from the schema of this version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaState {
+    /// It has this schema.
+    Current,
+    /// It lacks this number of migrations. A role that starts makes them.
+    Older(usize),
+    /// It has this migration, which this version does not know.
+    Newer(i64),
+}
+
+/// Compares a database with the schema of this version. Changes nothing.
+pub async fn schema_state(db: &mut PgConnection) -> Result<SchemaState, sqlx::Error> {
+    let has_any = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+    let made: Vec<i64> = if sqlx::query_scalar(has_any).fetch_one(&mut *db).await? {
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version").fetch_all(db).await?
+    } else {
+        Vec::new()
+    };
+    let migrator = migrator();
+    let known: Vec<i64> = migrator.iter().map(|migration| migration.version).collect();
+    let unknown = made.iter().find(|version| !known.contains(version));
+    let missing = known.iter().filter(|version| !made.contains(version)).count();
+    Ok(match (unknown, missing) {
+        (Some(version), _) => SchemaState::Newer(*version),
+        (None, 0) => SchemaState::Current,
+        (None, missing) => SchemaState::Older(missing),
+    })
 }
 
 async fn take_turn(db: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -135,6 +166,22 @@ mod tests {
             within_a_minute(process).await.unwrap().unwrap();
         }
         assert!(!sqlx::query_scalar::<_, bool>(IS_UNIQUE).fetch_one(&pool).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_database_is_compared_with_the_schema_of_this_version() {
+        let database = database().await;
+        let pool = PgPool::connect(database.url()).await.unwrap();
+        let state = async || schema_state(&mut pool.acquire().await.unwrap()).await.unwrap();
+        assert_eq!(state().await, SchemaState::Older(migrator().iter().count()));
+        migrate(&pool).await.unwrap();
+        assert_eq!(state().await, SchemaState::Current);
+        execute(&pool, FORGET).await.unwrap();
+        assert_eq!(state().await, SchemaState::Older(1));
+        execute(&pool, "UPDATE _sqlx_migrations SET version = 99999999999999 WHERE version = 27").await.unwrap();
+        assert_eq!(state().await, SchemaState::Newer(99_999_999_999_999));
+        let refused = migrate(&pool).await.unwrap_err().to_string();
+        assert!(refused.contains("99999999999999") && refused.contains("a later version of Tenuto"), "{refused}");
     }
 
     #[tokio::test]

@@ -122,6 +122,25 @@ async fn an_outage_is_one_warning_however_many_calls_fail() {
 }
 
 #[tokio::test]
+async fn an_outage_that_lasts_is_reported_again_each_half_minute_with_its_reason() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let store = EventStore::connect(&format!("esdb://{closed}?tls=false")).unwrap();
+    assert_eq!(store.outage(), None, "it has not connected");
+    tokio::time::pause();
+    for after in [0, 1, 28, 2, 29, 2] {
+        tokio::time::advance(Duration::from_secs(after)).await;
+        store.report().await.unwrap_err();
+    }
+    let lines = lines.0.lock().unwrap();
+    let warnings: Vec<_> = lines.iter().filter(|(level, _)| *level == Level::WARN).map(|(_, line)| line).collect();
+    assert_eq!(warnings.len(), 3, "{lines:?}");
+    assert!(warnings.iter().all(|line| line.contains("refuses the connection")), "{warnings:?}");
+    assert!(store.outage().is_some_and(|reason| reason.contains("nothing listens there")));
+}
+
+#[tokio::test]
 async fn a_user_who_is_missing_or_unknown_or_has_no_right_gets_an_error_with_what_to_do_at_once() {
     let cluster = Cluster::start(1).await;
     let without = cluster.connection_string("");
