@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::roles::dev::DevArgs;
+use command_line::logging::Levels;
 
 /// An order orchestrator: it drives every order to an end, and can show why the order ended so.
 ///
@@ -82,6 +83,9 @@ pub(crate) enum Command {
     Audit(audit::AuditArgs),
     /// Check a configuration file, and show which settings count
     Config(configuration::command::ConfigArgs),
+    /// Check everything that the settings of a role name: log, Postgres, participants, issuers,
+    /// certificates, addresses, folders
+    Doctor(doctor::DoctorArgs),
     /// Check workflow files, draw them, or print the schema of the format
     Workflow(lab::command::workflow::WorkflowArgs),
     /// Print the completions of a shell for this command line
@@ -91,8 +95,13 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub fn is_dev(&self) -> bool {
-        matches!(self, Command::Dev(_))
+    /// What it logs by default.
+    pub fn levels(&self) -> Levels {
+        match self {
+            Self::Dev(_) => Levels::Warn,
+            Self::Doctor(_) => Levels::Off,
+            _ => Levels::Info,
+        }
     }
 
     /// Whether it is a role that serves clients, and not a command.
@@ -125,6 +134,7 @@ impl Command {
             | Self::Keys(_)
             | Self::Audit(_)
             | Self::Config(_)
+            | Self::Doctor(_)
             | Self::Workflow(_)
             | Self::Completions(_)
             | Self::Man(_) => false,

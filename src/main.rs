@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Err(error) if !matches!(command, Command::Config(_)) => return failed(&error),
         found => found,
     };
-    if let Err(error) = command_line::logging::start(command.is_dev()) {
+    if let Err(error) = command_line::logging::start(command.levels()) {
         return failed(&error);
     }
     if let Err(error) = servers::take_master_key() {
@@ -63,10 +63,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    match runtime.block_on(run(command, &root, found)) {
-        Ok(code) => code,
-        Err(error) => failed(error.as_ref()),
+    let is_check = matches!(command, Command::Doctor(_));
+    let code = runtime.block_on(run(command, &root, found)).unwrap_or_else(|error| failed(error.as_ref()));
+    if is_check {
+        // A name service or a disk that does not answer does not delay the end.
+        runtime.shutdown_background();
     }
+    code
 }
 
 /// The command that is asked for, with its options from the command line, the environment, files
@@ -120,6 +123,15 @@ async fn run(command: Command, root: &clap::Command, found: Found) -> Result<Exi
         Command::Keys(args) => Ok(maintenance::command::keys::run(args).await?),
         Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
         Command::Config(args) => Ok(configuration::command::run(args, root, found)?),
+        Command::Doctor(args) => {
+            let open_files = files::suffice().map_err(|error| error.to_string());
+            let known = doctor::Surroundings {
+                open_files,
+                workflows: |folder| Ok(workflows::all(folder)?),
+                shipped_from: workflows::SHIPPED_FROM,
+            };
+            Ok(doctor::run(args, root, found?.as_ref(), &known).await?)
+        }
         Command::Workflow(args) => Ok(lab::command::workflow::run(args)?),
         Command::Completions(args) => Ok(command_line::reference::completions(&args, Cli::command())?),
         Command::Man(args) => Ok(command_line::reference::man(&args, Cli::command())?),

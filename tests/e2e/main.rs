@@ -13,6 +13,7 @@ mod by_events;
 mod by_events_many;
 mod callbacks;
 mod configuration;
+mod doctor;
 mod drills;
 mod drills_of_roles;
 mod erasure;

@@ -21,9 +21,30 @@ pub struct BadFilter {
     reason: String,
 }
 
-/// In development the terminal shows timelines, so only warnings and errors are logged.
-pub fn start(dev: bool) -> Result<(), BadFilter> {
-    let levels = if dev { "warn" } else { "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn" };
+/// What is logged where `TENUTO_LOG` is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Levels {
+    /// What a role or a command does.
+    Info,
+    /// Warnings and errors only: the terminal shows timelines.
+    Warn,
+    /// Nothing: the command prints all that it finds.
+    Off,
+}
+
+impl Levels {
+    fn filter(self) -> &'static str {
+        match self {
+            Self::Info => "info,fjall=warn,lsm_tree=warn,sqlx::postgres::notice=warn",
+            Self::Warn => "warn",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// Starts the logs.
+pub fn start(levels: Levels) -> Result<(), BadFilter> {
+    let levels = levels.filter();
     // The engine reports a compaction as failed that the node has stopped. Where one does fail, the
     // node or the engine's worker reports that too.
     let default = format!("{levels},lsm_tree::compaction::worker=off");

@@ -1,9 +1,10 @@
 //! `tenuto config`: checks a configuration file, and shows what counts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Command, Subcommand};
+use clap::{ArgMatches, Args, Command, Subcommand};
 use command_line::output::{self, Failure, WriteError, printable};
 use command_line::suggest::did_you_mean;
 use secrets::{SecretOptions, Sources};
@@ -183,6 +184,20 @@ fn of_section(
     configuration: Option<&Configuration>,
     sources: &Sources,
 ) -> Result<Vec<Effective>, ConfigError> {
+    let (command, matches) = what_counts(name, &[], root, configuration, sources)?;
+    Ok(effective(name, &command, &matches, configuration, sources))
+}
+
+/// The command of a section with these arguments, and the values of its options: from the
+/// arguments, the environment, files with secrets, and the configuration file, in this order.
+/// `root` is the command of the whole program.
+pub fn what_counts(
+    name: &str,
+    arguments: &[OsString],
+    root: &Command,
+    configuration: Option<&Configuration>,
+    sources: &Sources,
+) -> Result<(Command, ArgMatches), ConfigError> {
     let unusable = |reason: String| ConfigError::Unusable { section: name.to_owned(), reason };
     let mut secrets = SecretOptions::default();
     let filled = match configuration {
@@ -193,10 +208,12 @@ fn of_section(
     let command = filled.find_subcommand(name).ok_or_else(|| unusable("there is no such command".to_owned()))?;
     let lone = command.clone().no_binary_name(true).subcommand_required(false).arg_required_else_help(false);
     let lone = lone.mut_args(|option| option.required(false));
-    let matches = lone.try_get_matches_from::<_, &str>([]).map_err(|error| unusable(error.to_string()))?;
+    // An error that is not for standard error is the help, if that is requested.
+    let fault = |error: clap::Error| if error.use_stderr() { unusable(error.to_string()) } else { error.exit() };
+    let matches = lone.try_get_matches_from(arguments).map_err(fault)?;
     secrets.check(command, &matches).map_err(|error| unusable(error.to_string()))?;
     if let (Some(configuration), Some(command)) = (configuration, root.find_subcommand(name)) {
         configuration.check_command(command, &matches)?;
     }
-    Ok(effective(name, command, &matches, configuration, sources))
+    Ok((command.clone(), matches))
 }

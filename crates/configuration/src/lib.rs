@@ -110,6 +110,11 @@ impl Configuration {
         &self.path
     }
 
+    /// Whether it has a section for this command.
+    pub fn has_section(&self, name: &str) -> bool {
+        self.written.sections.iter().any(|(section, _)| section == name)
+    }
+
     /// Gives the options of all commands the values of the file, as defaults.
     pub fn fill_in(&self, root: Command) -> Command {
         let root = self.with_defaults(root, ROOT_SECTION);

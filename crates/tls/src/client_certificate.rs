@@ -3,17 +3,10 @@
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 
+use crate::der::{items, tag};
+
 /// The object identifier of a common name: 2.5.4.3.
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
-/// The tags of DER that a name is made of.
-mod tag {
-    pub const OBJECT_IDENTIFIER: u8 = 0x06;
-    pub const UTF8_STRING: u8 = 0x0c;
-    pub const PRINTABLE_STRING: u8 = 0x13;
-    pub const IA5_STRING: u8 = 0x16;
-    pub const SEQUENCE: u8 = 0x30;
-    pub const SET: u8 = 0x31;
-}
 
 /// A client's certificate, which an authority of the listener has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,29 +38,6 @@ fn common_name(attribute: &[u8]) -> Option<&str> {
     let (tag, value) = parts.next().filter(|_| is_common_name)?;
     let is_text = [tag::UTF8_STRING, tag::PRINTABLE_STRING, tag::IA5_STRING].contains(&tag);
     std::str::from_utf8(value).ok().filter(|_| is_text)
-}
-
-/// The values of a sequence or set, with their tags. Ends at the first one that is not complete.
-fn items(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    std::iter::from_fn(move || {
-        let (tag, value, rest) = item(bytes)?;
-        bytes = rest;
-        Some((tag, value))
-    })
-}
-
-fn item(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (tag, rest) = bytes.split_first()?;
-    let (short, rest) = rest.split_first()?;
-    let (length, rest) = match short {
-        0..=0x7f => (usize::from(*short), rest),
-        0x81 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
-        0x82 => rest.split_first_chunk().map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
-        // Longer than any certificate that a handshake takes.
-        _ => return None,
-    };
-    let (value, rest) = rest.split_at_checked(length)?;
-    Some((*tag, value, rest))
 }
 
 #[cfg(test)]

@@ -137,12 +137,18 @@ impl PemFile {
 
 /// Logs a warning if other users can read the file of a key.
 pub fn warn_if_exposed(key: &Path) {
-    let Ok(found) = key.metadata() else { return };
-    let mode = found.permissions().mode();
-    if mode & OF_OTHERS != 0 {
-        let path = key.display();
-        tracing::warn!("other users can reach the key in {path} (mode {:03o}); run `chmod 600 {path}`", mode & 0o777);
+    if let Some(told) = exposure(key) {
+        tracing::warn!("{told}");
     }
+}
+
+/// Whether other users can read the file of a key, and what to do about it.
+pub fn exposure(key: &Path) -> Option<String> {
+    let mode = key.metadata().ok()?.permissions().mode();
+    let path = key.display();
+    let told =
+        || format!("other users can reach the key in {path} (mode {:03o}); run `chmod 600 {path}`", mode & 0o777);
+    (mode & OF_OTHERS != 0).then(told)
 }
 
 #[cfg(test)]

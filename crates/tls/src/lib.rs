@@ -10,6 +10,8 @@
 mod certificate_fault;
 pub mod client;
 mod client_certificate;
+mod der;
+mod expiry;
 pub mod file;
 pub mod listener;
 mod plain;

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use crate::client_certificate::ClientCertificate;
+use crate::expiry::warn_if_expired;
 use crate::file::{FileFault, PemFile, warn_if_exposed};
 use crate::plain;
 use crate::reload::{EVERY, Reloaded};
@@ -92,6 +93,7 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
         return Err(FileFault::Setup("a listener needs a certificate and a key".to_owned()));
     };
     warn_if_exposed(key.path());
+    warn_if_expired(certificate);
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| FileFault::Setup(error.to_string()))?;

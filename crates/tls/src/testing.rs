@@ -6,7 +6,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use chrono::{DateTime, Utc};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -62,7 +64,17 @@ impl Authority {
     /// A certificate of a server and of a client, with this common name, and with further names:
     /// addresses, DNS names and URIs.
     pub fn issue(&self, common_name: &str, names: &[&str]) -> Issued {
+        self.issue_with(of(common_name), names)
+    }
+
+    /// The same, valid until then.
+    pub fn issue_until(&self, common_name: &str, names: &[&str], end: DateTime<Utc>) -> Issued {
         let mut params = of(common_name);
+        params.not_after = SystemTime::from(end).into();
+        self.issue_with(params, names)
+    }
+
+    fn issue_with(&self, mut params: CertificateParams, names: &[&str]) -> Issued {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.subject_alt_names = names.iter().copied().map(alternative).collect();
         let key = KeyPair::generate().unwrap();
