@@ -5,17 +5,43 @@ use std::fmt::{self, Error};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use metrics::{Collector, Described, DescriptorEncoder, Metric};
 use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::Production;
 use crate::callbacks::Callbacks;
+use crate::order_figures;
 use crate::participants::{CIRCUIT_STATES, Circuit};
+
+metrics::metrics! {
+    IN_FLIGHT: 0 = Metric::gauge(
+        "tenuto_orders_in_flight",
+        [],
+        "Orders that this instance drives now: a request is under way, or work is due soon",
+    );
+    CIRCUITS: 3 = Metric::gauge(
+        "tenuto_circuit_state",
+        ["participant", "action", "state"],
+        "1 for the state of the circuit to a participant, or to one of its actions that failed by a mistake",
+    );
+    HELD_STEPS: 0 = Metric::gauge(
+        "tenuto_held_steps",
+        [],
+        "Steps that are held for an operator, by the views; NaN: not known",
+    );
+    REJECTED_TOKENS: 1 = Metric::counter(
+        "tenuto_rejected_callback_tokens",
+        ["reason"],
+        "Later answers that this instance refused, because the token of their callback was malformed, forged (also: \
+         for another request) or expired",
+    );
+}
+
+/// The metrics of a command handler.
+pub fn metrics() -> impl Iterator<Item = &'static Described> {
+    order_figures::METRICS.iter().chain(METRICS)
+}
 
 /// How long Postgres has to count: an outage must not hold up the other figures.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -56,38 +82,28 @@ impl HandlerFigures {
 }
 
 impl Collector for HandlerFigures {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let Some(Source { orchestrator, held_steps, .. }) = self.0.get() else { return Ok(()) };
+        orchestrator.figures().encode(&mut encoder)?;
+        IN_FLIGHT.write(&mut encoder, orchestrator.in_flight() as u64)?;
         encode_circuits(&mut encoder, &orchestrator.participants().http().circuits())?;
-        let held = *held_steps.read().unwrap_or_else(PoisonError::into_inner);
-        let meaning = "Steps that are held for an operator, by the views; NaN: not known";
-        ConstGauge::new(held).encode(encoder.encode_descriptor("held_steps", meaning, None, MetricType::Gauge)?)?;
-        let meaning = "Orders that this instance completed without the result that their workflow describes";
-        let counter = encoder.encode_descriptor("failed_results", meaning, None, MetricType::Counter)?;
-        ConstCounter::new(orchestrator.failed_results()).encode(counter)?;
+        HELD_STEPS.write(&mut encoder, *held_steps.read().unwrap_or_else(PoisonError::into_inner))?;
         encode_rejected_tokens(&mut encoder, orchestrator.participants().http().callbacks())
     }
 }
 
-fn encode_rejected_tokens(encoder: &mut DescriptorEncoder, callbacks: Option<&Callbacks>) -> Result<(), Error> {
-    let meaning = "Later answers that this instance refused, because the token of their callback was wrong";
-    let mut family = encoder.encode_descriptor("rejected_callback_tokens", meaning, None, MetricType::Counter)?;
-    for (reason, count) in callbacks.into_iter().flat_map(Callbacks::rejections) {
-        ConstCounter::new(count).encode(family.encode_family(&[("reason", reason)])?)?;
-    }
-    Ok(())
+fn encode_rejected_tokens(encoder: &mut DescriptorEncoder<'_>, callbacks: Option<&Callbacks>) -> Result<(), Error> {
+    let mut samples = REJECTED_TOKENS.samples(encoder)?;
+    callbacks.into_iter().flat_map(Callbacks::rejections).try_for_each(|(reason, count)| samples.add([reason], count))
 }
 
 /// A series for each state, 1 for the one in which a circuit is. An empty action stands for the
 /// participant as a whole.
-fn encode_circuits(encoder: &mut DescriptorEncoder, circuits: &[Circuit]) -> Result<(), Error> {
-    let help = "1 for the state of the circuit to a participant, or to one of its actions that failed by a mistake";
-    let mut family = encoder.encode_descriptor("circuit_state", help, None, MetricType::Gauge)?;
+fn encode_circuits(encoder: &mut DescriptorEncoder<'_>, circuits: &[Circuit]) -> Result<(), Error> {
+    let mut samples = CIRCUITS.samples(encoder)?;
     for Circuit { participant, action, state } in circuits {
         for possible in CIRCUIT_STATES {
-            let action = action.as_deref().unwrap_or_default();
-            let labels = [("participant", participant.as_str()), ("action", action), ("state", possible)];
-            ConstGauge::new(i64::from(*state == possible)).encode(family.encode_family(&labels)?)?;
+            samples.add([participant, action.as_deref().unwrap_or_default(), possible], *state == possible)?;
         }
     }
     Ok(())

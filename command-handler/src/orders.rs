@@ -8,7 +8,6 @@
 //! in the metadata is refused, even one that hides nothing yet.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
 use domain::order::{CustomerKey, Direction, Event, IllegalTransition, Order, OrderPlaced};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
+use domain::workflow::Workflow;
 use event_store::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
 use order_stream::{FoldedOrder, OrderEvent, OrderFault, OrderStream, StreamError};
 use uuid::Uuid;
@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::keys::{CustomerKeys, KeyError};
 use crate::lock::lock;
 use crate::log::Log;
+use crate::order_figures::{Decision, OrderFigures};
 
 /// After this time an append counts as late. It is less than the time after which an attempt
 /// without an answer counts as lost.
@@ -232,13 +233,12 @@ pub(crate) struct Orders<L, C> {
     clock: C,
     keys: Arc<dyn CustomerKeys>,
     last_saved: Arc<Mutex<Option<Position>>>,
-    /// Orders completed here whose result failed.
-    failed_results: Arc<AtomicU64>,
+    figures: Arc<OrderFigures>,
 }
 
 impl<L: Log, C: Clock> Orders<L, C> {
     pub fn new(log: L, clock: C, keys: Arc<dyn CustomerKeys>) -> Self {
-        Self { log, clock, keys, last_saved: Arc::default(), failed_results: Arc::default() }
+        Self { log, clock, keys, last_saved: Arc::default(), figures: Arc::default() }
     }
 
     /// The position of the last decision saved here.
@@ -246,9 +246,9 @@ impl<L: Log, C: Clock> Orders<L, C> {
         *lock(&self.last_saved)
     }
 
-    /// How many orders were completed here without the result that their workflow describes.
-    pub fn failed_results(&self) -> u64 {
-        self.failed_results.load(Ordering::Relaxed)
+    /// What is counted of them.
+    pub fn figures(&self) -> &OrderFigures {
+        &self.figures
     }
 
     /// The order, folded from its stream; `None`: it was never placed.
@@ -274,6 +274,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let (stream, first) = (id.stream(), order.as_ref().map_or(0, |order| order.revision + 1));
         let mut events = OrderStream::new(|from, most| self.log.read(&stream, from, most)).starting_at(first);
         while let Some(OrderEvent { recorded, mut decoded }) = events.next().await? {
+            self.figures.found(recorded.id);
             let mut unreadable = order.as_ref().and_then(|order| order.unreadable.clone());
             if let Event::OrderPlaced(placed) = &mut decoded.event {
                 unreadable = self.open(placed).await?;
@@ -314,25 +315,31 @@ impl<L: Log, C: Clock> Orders<L, C> {
         self.keys.of_customer(&placed.customer_id).await.map(Some)
     }
 
-    /// Appends a decision: its events, with the resulting state. `order` is `None` for the first
-    /// decision. Returns the order after it.
+    /// Appends a decision by this workflow: its events, with the resulting state. `order` is `None`
+    /// for the first decision. Returns the order after it.
     pub async fn save(
         &self,
         id: &OrderId,
         order: Option<&LoadedOrder>,
-        decided: (&[Event], Order),
+        (events, state): (&[Event], Order),
+        workflow: &Arc<Workflow>,
         cause: &Cause,
     ) -> Result<Saved, SaveError> {
-        let (events, state) = decided;
         let key = self.key_for(events).await?;
         let draft = Draft::new(id, order, events, cause, key.as_ref(), || self.clock.id())?;
         let expected = order.map_or(Expected::NoStream, |order| Expected::Revision(order.revision));
         let begun = self.clock.now().at;
-        let appended = self.log.append(&id.stream(), expected, draft.events).await?;
-        let late = self.clock.now().at - begun > LATE;
-        if events.iter().any(|event| matches!(event, Event::OrderCompleted(e) if e.result_error.is_some())) {
-            self.failed_results.fetch_add(1, Ordering::Relaxed);
-        }
+        let appended = self.log.append(&id.stream(), expected, draft.events).await;
+        let took = self.clock.now().at - begun;
+        let decision = Decision { workflow, before: order.map(|order| &order.state), events, after: &state };
+        let appended = match appended {
+            Ok(appended) => appended,
+            Err(error) => {
+                self.figures.not_appended(&error, draft.first, &decision, workflow);
+                return Err(error.into());
+            }
+        };
+        self.figures.appended(&decision, took);
         {
             let mut last_saved = lock(&self.last_saved);
             *last_saved = (*last_saved).max(Some(appended.position));
@@ -352,7 +359,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
             traceparent: draft.traceparent,
             unreadable: order.and_then(|order| order.unreadable.clone()),
         };
-        Ok(Saved { order, late })
+        Ok(Saved { order, late: took > LATE })
     }
 }
 

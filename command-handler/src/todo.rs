@@ -17,6 +17,7 @@ use leader_consumer::LogAlarm;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+use views::todo::Claimed;
 
 use crate::clock::Clock;
 use crate::log::Log;
@@ -58,7 +59,7 @@ pub trait TodoList: Send + Sync + 'static {
         now: Timestamp,
         most: usize,
         options: &TodoOptions,
-    ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Claimed, Self::Error>> + Send;
 
     /// Extends the leases of orders that this instance claimed, so that they do not come back
     /// before this time, unless they get new events.
@@ -109,8 +110,9 @@ async fn claim<L: Log, P: Participants, C: Clock, T: TodoList>(
     if most == 0 || options.alarm.is_raised() {
         return Ok(0);
     }
-    let claimed = list.claim(orchestrator.clock().now().at, most, options).await?;
-    for id in &claimed {
+    let Claimed { orders, taken_over } = list.claim(orchestrator.clock().now().at, most, options).await?;
+    orchestrator.figures().claimed(orders.len(), taken_over);
+    for id in &orders {
         let Ok(order_id) = OrderId::new(id.as_str()) else {
             warn!(order = id, "the to-do list names an order that cannot be one");
             continue;
@@ -119,13 +121,13 @@ async fn claim<L: Log, P: Participants, C: Clock, T: TodoList>(
         // No driver is free: the lease ends, and the order comes back.
         let _ = orchestrator.wake(order_id);
     }
-    Ok(claimed.len())
+    Ok(orders.len())
 }
 
 impl TodoList for PgPool {
     type Error = sqlx::Error;
 
-    async fn claim(&self, now: Timestamp, most: usize, options: &TodoOptions) -> Result<Vec<String>, sqlx::Error> {
+    async fn claim(&self, now: Timestamp, most: usize, options: &TodoOptions) -> Result<Claimed, sqlx::Error> {
         views::todo::claim(self, now, most, &options.owner, options.lease).await
     }
 

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use event_store::Position;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use metrics::{Collector, DescriptorEncoder};
 use tokio::sync::watch;
+
+use crate::figures::{ACTIVE, FOREIGN_STREAMS, Figures, PARKED};
 
 /// The health of a running projector. Clones show the same one.
 #[derive(Debug, Clone)]
 pub struct Health {
     current: Arc<watch::Sender<Snapshot>>,
+    figures: Arc<Figures>,
 }
 
 /// The health at one moment.
@@ -61,24 +61,19 @@ impl fmt::Display for Snapshot {
 }
 
 impl Collector for Health {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let now = self.now();
         let is_active = now.role == Role::Active;
-        let parked = if is_active { now.parked } else { 0 };
-        let mut gauge = |name, help, value: u64| {
-            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
-        };
-        gauge("projector_active", "1 while this projector writes the views.", is_active.into())?;
-        let help = "Events that could not be projected and are set aside; 0 on a projector that is not active.";
-        gauge("parked_events", help, parked)?;
-        let help = "Streams named like orders' that this projector came upon and that are another application's.";
-        gauge("foreign_streams", help, now.foreign_streams)
+        ACTIVE.write(&mut encoder, is_active)?;
+        PARKED.write(&mut encoder, if is_active { now.parked } else { 0 })?;
+        FOREIGN_STREAMS.write(&mut encoder, now.foreign_streams)?;
+        self.figures.encode(&mut encoder)
     }
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { current: Arc::new(watch::Sender::default()) }
+        Self { current: Arc::new(watch::Sender::default()), figures: Arc::default() }
     }
 }
 
@@ -112,6 +107,11 @@ impl Health {
             snapshot.position = position;
             snapshot.parked = parked;
         });
+    }
+
+    /// A batch of so many events took that long, from the first to the commit.
+    pub(crate) fn applied(&self, events: usize, took: Duration) {
+        self.figures.applied(events, took);
     }
 
     pub(crate) fn committed(&self, position: Position, last_event_at: Option<DateTime<Utc>>, more_parked: i64) {

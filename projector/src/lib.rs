@@ -20,6 +20,7 @@ mod apply;
 mod changes;
 pub mod compare;
 mod error;
+mod figures;
 mod fold;
 mod health;
 mod intake;
@@ -32,6 +33,7 @@ mod session;
 mod states;
 
 pub use error::ProjectorError;
+pub use figures::METRICS;
 pub use health::{Health, Role, Snapshot};
 pub use options::ProjectorOptions;
 pub use projector::run;

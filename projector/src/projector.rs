@@ -144,7 +144,9 @@ impl<'a> Active<'a> {
         if !collected.events.is_empty() {
             let begun = Instant::now();
             apply(self, &collected.events).await?;
-            self.next_write = Instant::now() + begun.elapsed().min(self.options.pace);
+            let took = begun.elapsed();
+            self.options.health.applied(collected.events.len(), took);
+            self.next_write = Instant::now() + took.min(self.options.pace);
             self.heartbeat.reset();
         }
         self.through = collected.through.or(self.through);

@@ -16,6 +16,7 @@ mod console;
 mod disclosures;
 mod document;
 mod error;
+mod figures;
 mod filter;
 mod freshness;
 mod history;
@@ -46,6 +47,7 @@ use views::LagMeter;
 
 pub use console::{ConsoleIssuer, ConsoleOptions, console};
 pub use error::QueryError;
+pub use figures::METRICS;
 pub use live::LiveStats;
 pub use options::Options;
 pub use order_status::{OrderStatus, order_status};

@@ -100,7 +100,13 @@ pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
     };
     let router = participants::router(pool.clone(), options.clone())
         .merge(health::router(dependencies, stop.clone()))
-        .merge(metrics::router(Sources { alarm, tasks: health_of_tasks.clone(), access_log, ..Sources::default() }));
+        .merge(metrics::router(Sources {
+            pool: Some(pool.clone()),
+            alarm,
+            tasks: health_of_tasks.clone(),
+            access_log,
+            ..Sources::default()
+        }));
     door.open(router);
     output::announce(&format!("orders, payments, shipping and notifications at {url}\n"));
     let mut tasks = Supervisor::new(stop.clone(), health_of_tasks.clone());

@@ -91,9 +91,10 @@ impl Watched<'_> {
             tasks: tasks.clone(),
             open: self.alarms.open.clone(),
         };
+        let pool = Some(self.pool.clone());
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
         let access_log = self.alarms.access_log.clone();
-        let metrics = metrics::router(Sources { lag, live, alarm, keys, projector, handler, tasks, access_log });
+        let metrics = metrics::router(Sources { pool, lag, live, alarm, keys, projector, handler, tasks, access_log });
         let probes = health::router(dependencies.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, dependencies, probes }
     }

@@ -33,7 +33,7 @@ impl List {
     async fn claim(&self, owner: &str, lease: Duration) -> Vec<String> {
         let options =
             TodoOptions { owner: owner.to_owned(), lease, every: Duration::ZERO, most: 10, alarm: LogAlarm::default() };
-        self.pool.claim(Utc::now(), options.most, &options).await.unwrap()
+        self.pool.claim(Utc::now(), options.most, &options).await.unwrap().orders
     }
 }
 

@@ -28,6 +28,7 @@ mod ledger;
 mod live;
 mod many;
 mod master_key;
+mod measured;
 mod northwind;
 mod nothing_to_check;
 mod open;

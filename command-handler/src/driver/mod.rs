@@ -445,7 +445,8 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             if events.is_empty() {
                 return Ok(());
             }
-            match self.shared.orders.save(&self.id, Some(&self.order), (&events, state), cause).await {
+            let decided = (events.as_slice(), state);
+            match self.shared.orders.save(&self.id, Some(&self.order), decided, &self.workflow, cause).await {
                 Ok(Saved { order, late }) => {
                     self.order = order;
                     self.deferred = false;

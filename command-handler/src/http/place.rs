@@ -30,15 +30,29 @@ pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     request: Request<Body>,
 ) -> Result<impl IntoResponse, Problem> {
+    let figures = endpoint.orchestrator.figures();
+    let refused = |reason: &'static str, problem| {
+        figures.refused(reason);
+        problem
+    };
     if let Some(reason) = endpoint.admission.closed() {
-        return Err(Problem::later(reason));
+        return Err(refused("closed", Problem::later(reason)));
     }
     let placed_by = Caller::of(request.extensions()).name().map(str::to_owned);
-    let (headers, value) = body::json(request, &["application/json"]).await?;
-    let idempotency_key = idempotency_key::read(&headers)?;
-    let order = check(&value).map_err(Problem::invalid)?;
+    let body = body::json(request, &["application/json"]).await;
+    let (headers, value) = body.map_err(|problem| refused("malformed", problem))?;
+    let idempotency_key = idempotency_key::read(&headers).map_err(|problem| refused("malformed", problem))?;
+    let order = check(&value).map_err(|faults| refused("invalid", Problem::invalid(faults)))?;
     let request = NewOrderRequest { order, placed_by, idempotency_key, traceparent: traceparent(&headers) };
-    let accepted = in_time(async { endpoint.placing.place(request).await.map_err(not_placed) }).await?;
+    // What is counted until the answer comes: the time limit drops the work.
+    let mut reason = "unanswered";
+    let placing = async {
+        endpoint.placing.place(request).await.map_err(|error| {
+            reason = error.reason();
+            not_placed(error)
+        })
+    };
+    let accepted = in_time(placing).await.map_err(|problem| refused(reason, problem))?;
     // With the position, a client that follows it waits until the views have the order.
     let location = format!("/orders/{}?position={}", accepted.order_id, accepted.position);
     let location: [(HeaderName, String); 1] = [(header::LOCATION, location)];

@@ -53,7 +53,6 @@ impl Drivers {
     }
 
     /// How many orders have a driver.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         lock(&self.inboxes).len()
     }

@@ -28,6 +28,7 @@ use crate::driver::message::{Message, Placed, Start};
 use crate::idle_orders::IdleOrders;
 use crate::keys::CustomerKeys;
 use crate::log::Log;
+use crate::order_figures::OrderFigures;
 use crate::orders::{Cause, LoadError, LoadedOrder, Lost, Orders, SaveError, Saved, Unreadable};
 use crate::participants::Participants;
 use crate::postponed::PostponedOrders;
@@ -124,9 +125,14 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.0.orders.last_saved()
     }
 
-    /// How many orders this instance completed without the result that their workflow describes.
-    pub fn failed_results(&self) -> u64 {
-        self.0.orders.failed_results()
+    /// What this instance counts of orders.
+    pub(crate) fn figures(&self) -> &OrderFigures {
+        self.0.orders.figures()
+    }
+
+    /// How many orders this instance drives now.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.drivers.len()
     }
 
     /// How many more drivers may start.
@@ -192,7 +198,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         };
         let (placed, count) = (state.placed.clone(), events.len() as u64);
         let cause = Cause { traceparent, ..Cause::default() };
-        match self.0.orders.save(&order_id, None, (&events, state), &cause).await {
+        match self.0.orders.save(&order_id, None, (&events, state), &workflow, &cause).await {
             // The stream was deleted after the check: the order does not begin at revision 0.
             Ok(Saved { order, .. }) if order.revision >= count => {
                 let begins_at = order.revision + 1 - count;

@@ -43,6 +43,26 @@ pub(crate) enum NotPlaced {
     BrokeDown,
 }
 
+impl NotPlaced {
+    /// The reason, for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Key(KeyRefused::Running) => "key_in_use",
+            Self::Key(KeyRefused::OtherContent) => "key_used_before",
+            Self::Key(KeyRefused::Unreadable) => "key_unreadable",
+            Self::Order(PlaceError::UnknownWorkflow(_)) => "unknown_workflow",
+            Self::Order(PlaceError::NoAddress { .. }) => "no_address",
+            Self::Order(PlaceError::OtherContent(_) | PlaceError::Foreign(_)) => "other_content",
+            Self::Order(PlaceError::Unreadable(..)) => "unreadable",
+            Self::Order(PlaceError::Refused(_)) => "refused",
+            Self::Order(PlaceError::TooLarge(_)) => "too_large",
+            Self::Order(PlaceError::Incomplete(_)) => "incomplete",
+            Self::Order(PlaceError::Overloaded) => "overloaded",
+            Self::Key(KeyRefused::Failed(_)) | Self::Order(PlaceError::Failed(_)) | Self::BrokeDown => "failed",
+        }
+    }
+}
+
 /// Takes orders.
 #[derive(Debug)]
 pub(crate) struct Placing<L, P, C> {

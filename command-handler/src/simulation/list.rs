@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::OrderId;
 use tokio::time::{sleep, timeout};
+use views::todo::Claimed;
 
 use super::bug::Bug;
 use super::faults::Fault;
@@ -118,7 +119,7 @@ pub struct RemoteList {
 impl TodoList for RemoteList {
     type Error = &'static str;
 
-    async fn claim(&self, now: Timestamp, most: usize, options: &TodoOptions) -> Result<Vec<String>, &'static str> {
+    async fn claim(&self, now: Timestamp, most: usize, options: &TodoOptions) -> Result<Claimed, &'static str> {
         let (simulation, list) = (&self.being.simulation, &self.list);
         let call = async {
             simulation.travel().await;
@@ -131,7 +132,11 @@ impl TodoList for RemoteList {
                 if !claimed.is_empty() || stayed.to_std().is_ok_and(|stayed| stayed >= MAX_STAY) {
                     simulation.tell(format_args!("{} claims {claimed:?}", options.owner));
                     simulation.travel().await;
-                    return if simulation.happens(Fault::ListFailure) { Err("as chance has it") } else { Ok(claimed) };
+                    return if simulation.happens(Fault::ListFailure) {
+                        Err("as chance has it")
+                    } else {
+                        Ok(Claimed { orders: claimed, taken_over: 0 })
+                    };
                 }
                 let wait = list.wait(at - simulation.now());
                 // Whatever comes first: something new, or time.

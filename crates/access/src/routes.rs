@@ -90,14 +90,19 @@ pub enum Found {
 pub fn operation(method: &Method, path: &str) -> Found {
     let Ok(found) = ROUTER.at(path) else { return Found::Nothing };
     let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
-    let row = found.value.iter().find(|(of, _)| *of == method);
+    let row = found.value.rows.iter().find(|(of, _)| *of == method);
     row.map_or(Found::OtherMethod, |(_, operation)| Found::Operation(*operation))
 }
 
 /// The methods that a path has, for the header `Allow`.
 pub fn methods(path: &str) -> String {
-    let rows = ROUTER.at(path).map(|found| found.value.as_slice()).unwrap_or_default();
+    let rows = ROUTER.at(path).map(|found| found.value.rows.as_slice()).unwrap_or_default();
     rows.iter().map(|(method, _)| *method).collect::<Vec<_>>().join(", ")
+}
+
+/// The pattern of a path; `None`: it has none.
+pub fn pattern(path: &str) -> Option<&'static str> {
+    ROUTER.at(path).ok().map(|found| found.value.pattern)
 }
 
 /// The operation of a GraphQL root field; `None`: no caller may ask for it.
@@ -105,8 +110,14 @@ pub fn field(kind: &str, name: &str) -> Option<Operation> {
     FIELDS.iter().find(|(of, field, _)| *of == kind && *field == name).map(|(_, _, operation)| *operation)
 }
 
+/// The rows of one path.
+struct Methods {
+    pattern: &'static str,
+    rows: Vec<(&'static str, Operation)>,
+}
+
 /// Matches paths as the servers' router does: it is the same library.
-static ROUTER: LazyLock<matchit::Router<Vec<(&'static str, Operation)>>> = LazyLock::new(|| {
+static ROUTER: LazyLock<matchit::Router<Methods>> = LazyLock::new(|| {
     let mut router = matchit::Router::new();
     for (index, (_, path, _)) in ROUTES.iter().enumerate() {
         if ROUTES[..index].iter().any(|(_, earlier, _)| earlier == path) {
@@ -114,7 +125,9 @@ static ROUTER: LazyLock<matchit::Router<Vec<(&'static str, Operation)>>> = LazyL
         }
         let rows = ROUTES.iter().filter(|(_, of, _)| of == path);
         let rows = rows.map(|(method, _, operation)| (*method, *operation)).collect();
-        router.insert(*path, rows).expect("the paths are written above, and a test reads them");
+        router
+            .insert(*path, Methods { pattern: path, rows })
+            .expect("the paths are written above, and a test reads them");
     }
     router
 });
@@ -144,6 +157,12 @@ mod tests {
         ] {
             assert_eq!(operation(&Method::from_bytes(method.as_bytes()).unwrap(), path), expected, "{method} {path}");
         }
+    }
+
+    #[test]
+    fn a_path_has_its_pattern() {
+        assert_eq!(pattern("/orders/10248/cancel"), Some("/orders/{id}/cancel"));
+        assert_eq!((pattern("/orders/batch"), pattern("/nowhere")), (Some("/orders/batch"), None));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod backup;
 mod change;
 mod connection;
 mod decision;
+mod figures;
 mod filter;
 mod gate;
 mod group;
@@ -45,6 +46,7 @@ mod web;
 mod writer;
 
 pub use access::users::InitialPasswords;
+pub use figures::METRICS;
 pub use member::Advertised;
 pub use node::{Node, NodeError, NodeHandle, NodeOptions};
 pub use storage::{CheckReport, StorageError, check_log, remove_log};

@@ -73,8 +73,18 @@ impl Log {
     /// Whether the disk has room. If the system does not report it, the node assumes room until a
     /// write fails.
     pub(crate) fn room(&self) -> Result<(), NoRoom> {
-        let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return Ok(()) };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let Some(free) = self.free() else { return Ok(()) };
         if free < self.kept_free { Err(NoRoom { free, kept: self.kept_free }) } else { Ok(()) }
+    }
+
+    /// The free space of the disk, in bytes, if the system reports it.
+    pub(crate) fn free(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// The space that is left free, in bytes.
+    pub(crate) fn kept_free(&self) -> u64 {
+        self.kept_free
     }
 }

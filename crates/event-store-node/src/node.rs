@@ -22,6 +22,7 @@ use super::access::guard::Guard;
 use super::access::users::{InitialPasswords, Users};
 use super::admission::Admission;
 use super::connection::{self, Connection};
+use super::figures::{self, Figures, Measured};
 use super::gate::Through;
 use super::in_process::{Core, Inside};
 use super::intake::Intake;
@@ -198,9 +199,9 @@ impl Node {
             .map_err(|source| NodeError::Log { folder: options.folder.clone(), source })?;
 
         let (head_sender, head) = watch::channel(last);
-        let recent = Arc::new(Recent::default());
-        let (writer, thread) =
-            Writer::start(log.clone(), recent.clone(), head_sender, options.queue_bytes).map_err(NodeError::Thread)?;
+        let (recent, figures) = (Arc::new(Recent::default()), Arc::<Figures>::default());
+        let started = Writer::start(log.clone(), recent.clone(), head_sender, options.queue_bytes, figures.clone());
+        let (writer, thread) = started.map_err(NodeError::Thread)?;
         let closing = CancellationToken::new();
         // If a later step fails, this guard stops everything that has been started.
         let guard = closing.clone().drop_guard();
@@ -242,13 +243,13 @@ impl Node {
         let admission = Admission::new(options.max_calls, intake.clone());
         let max_append_size = options.max_append_size;
         let core = Arc::new(Core { writer: writer.clone(), reader: reader.clone(), max_append_size });
-        let projections_run = options.system_projections;
         let (pages_member, has_users) = (member.clone(), users.is_some());
         let pages = Pages {
+            metrics: Arc::new(figures::page(Measured { figures, reader: reader.clone() })),
             member: pages_member,
             reader: reader.clone(),
             scavenges,
-            projections: projections_run,
+            projections: options.system_projections,
             users: has_users,
         };
         let streams = StreamsService { writer, reader, intake, max_append_size };

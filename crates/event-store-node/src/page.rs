@@ -23,6 +23,10 @@ impl Page {
         Self { status: StatusCode::OK, kind, allowed: None, body: body.to_string() }
     }
 
+    pub(super) fn metrics(text: String) -> Self {
+        Self { status: StatusCode::OK, kind: Some(metrics::OPEN_METRICS), allowed: None, body: text }
+    }
+
     pub(super) fn text(status: StatusCode, body: String) -> Self {
         Self { status, kind: Some("text/plain; charset=utf-8"), allowed: None, body }
     }

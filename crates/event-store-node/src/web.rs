@@ -1,10 +1,12 @@
 //! The pages that probes and tools request from a server over HTTP, on the port that carries gRPC:
-//! `/health/live`, `/ping`, `/info`, `/gossip`, `/stats` and `/admin/scavenge` (see [`admin`]). The
-//! answers are those of a server.
+//! `/health/live`, `/ping`, `/info`, `/gossip`, `/stats` and `/admin/scavenge` (see [`admin`])
+//! with the answers of a server, and `/metrics`.
 //!
 //! All HTTP/1 requests are answered here, and every `GET` over HTTP/2. A request for another page
 //! is refused with an explanation: a web page in a browser must not reach the log, and gRPC needs
 //! HTTP/2.
+
+use std::sync::Arc;
 
 use futures::FutureExt;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -27,6 +29,7 @@ pub(super) struct Pages {
     pub(super) member: Member,
     pub(super) reader: Reader,
     pub(super) scavenges: Scavenges,
+    pub(super) metrics: Arc<metrics::Page>,
     /// Whether the system projections run.
     pub(super) projections: bool,
     /// Whether the node has users.
@@ -65,6 +68,10 @@ impl Pages {
             "/health/live" => Page::nothing(live_code(request.uri().query().unwrap_or_default())),
             "/ping" => Page::json(&json!({ "text": "Ping request successfully handled" })),
             "/info" => Page::json(&self.info()),
+            "/metrics" => match self.metrics.text() {
+                Ok(text) => Page::metrics(text),
+                Err(_) => Page::nothing(StatusCode::INTERNAL_SERVER_ERROR),
+            },
             "/stats" => Page::json(&stats::nested(self.reader.head())),
             "/gossip" => {
                 let reached = request.extensions().get::<Reached>().and_then(|reached| reached.at);
@@ -72,7 +79,7 @@ impl Pages {
             }
             _ => {
                 let text = format!(
-                    "{path} does not exist on this node. It has /health/live, /ping, /info, /gossip, /stats and {} for HTTP, \
+                    "{path} does not exist on this node. It has /health/live, /ping, /info, /gossip, /metrics, /stats and {} for HTTP, \
                      and everything else for gRPC over HTTP/2.\n",
                     admin::PLACE
                 );

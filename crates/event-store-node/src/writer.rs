@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::change::{Change, Failure, Intent, Outcome, Proposed};
+use super::figures::Figures;
 use super::group::Group;
 use super::log::Log;
 use super::recent::Recent;
@@ -56,9 +57,10 @@ impl Writer {
         recent: Arc<Recent>,
         head: watch::Sender<u64>,
         queue_bytes: u32,
+        figures: Arc<Figures>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let writing = WriterThread { log, recent, head, jobs, is_full: false };
+        let writing = WriterThread { log, recent, head, jobs, figures, is_full: false };
         let thread = Builder::new().name("event-store-writer".into()).spawn(move || writing.run())?;
         Ok((Self { queue, room: Arc::new(Semaphore::new(queue_bytes as usize)), bytes: queue_bytes }, thread))
     }
@@ -99,6 +101,7 @@ struct WriterThread {
     recent: Arc<Recent>,
     head: watch::Sender<u64>,
     jobs: mpsc::Receiver<Job>,
+    figures: Arc<Figures>,
     /// The disk had no room at the last check.
     is_full: bool,
 }
@@ -110,7 +113,7 @@ impl WriterThread {
             if let Err(failure) = self.room() {
                 // A scavenge makes room, so it may write.
                 let makes_no_room = |job: &mut Job| !is_of_scavenges(&job.intent.stream);
-                refuse(group.extract_if(.., makes_no_room), &failure);
+                self.refuse(group.extract_if(.., makes_no_room), &failure);
                 if group.is_empty() {
                     continue;
                 }
@@ -120,6 +123,7 @@ impl WriterThread {
             match self.commit(intents) {
                 Ok(outcomes) => {
                     for ((answer, _room), outcome) in answers.into_iter().zip(outcomes) {
+                        self.figures.answered(&outcome);
                         // If the caller has left, no one needs the answer.
                         let _ = answer.send(outcome);
                     }
@@ -128,7 +132,7 @@ impl WriterThread {
                     error!(error = %failure, "the log could not be written");
                     let failure = Failure::Broken(failure.to_string());
                     for (answer, _room) in answers {
-                        let _ = answer.send(Err(failure.clone()));
+                        self.answer_with(answer, &failure);
                     }
                     self.reopen(&failure);
                 }
@@ -144,6 +148,7 @@ impl WriterThread {
             _ => {}
         }
         self.is_full = room.is_err();
+        self.figures.is_full(self.is_full);
         room.map_err(|no_room| Failure::NoRoom(no_room.to_string()))
     }
 
@@ -151,7 +156,7 @@ impl WriterThread {
     /// earlier changes of the group. If a change depends on an event that cannot be read, only that
     /// change fails.
     fn commit(&self, intents: Vec<Intent>) -> Result<Vec<Answer>, StorageError> {
-        let first = *self.head.borrow() + 1;
+        let (first, changes) = (*self.head.borrow() + 1, intents.len());
         self.log.with(|storage| {
             let mut group = Group::new(storage.view(), first);
             let mut answers = Vec::with_capacity(intents.len());
@@ -166,7 +171,9 @@ impl WriterThread {
             }
             let batch = group.into_batch();
             if let Some((_, last)) = batch.events.last() {
+                let begun = Instant::now();
                 storage.commit(&batch)?;
+                self.figures.synced(changes, &batch, begun.elapsed());
                 self.recent.extend(batch.events.iter().map(|(_, event)| event.clone()));
                 if let Some(removed) = batch.removed.iter().flat_map(Removed::each_position).max() {
                     self.recent.forget_through(removed);
@@ -191,17 +198,23 @@ impl WriterThread {
             let until = Instant::now() + PAUSE;
             while Instant::now() < until {
                 match self.jobs.try_recv() {
-                    Ok(job) => refuse([job], failure),
+                    Ok(job) => self.refuse([job], failure),
                     Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(CHECK_INTERVAL),
                     Err(mpsc::error::TryRecvError::Disconnected) => return,
                 }
             }
         }
     }
-}
 
-fn refuse(jobs: impl IntoIterator<Item = Job>, failure: &Failure) {
-    for job in jobs {
-        let _ = job.answer.send(Err(failure.clone()));
+    fn refuse(&self, jobs: impl IntoIterator<Item = Job>, failure: &Failure) {
+        for job in jobs {
+            self.answer_with(job.answer, failure);
+        }
+    }
+
+    fn answer_with(&self, answer: oneshot::Sender<Answer>, failure: &Failure) {
+        let failed = Err(failure.clone());
+        self.figures.answered(&failed);
+        let _ = answer.send(failed);
     }
 }

@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use access::{AccessCounts, Denied, LineLimit};
 use axum::http::Request;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
+use metrics::{Collector, DescriptorEncoder};
+use tls::ListenerTls;
+
+use crate::figures::{AUTHENTICATED, CERTIFICATE, DISCLOSED, ERASURES, EXPORTS, REFUSED, RequestFigures};
 
 /// The longest path in a line, in characters.
 const MAX_PATH: usize = 200;
@@ -24,9 +24,22 @@ pub struct AccessLog {
     refusals: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     lines: Arc<LineLimit>,
     counts: AccessCounts,
+    requests: RequestFigures,
+    /// Whose certificate expires.
+    tls: Option<ListenerTls>,
 }
 
 impl AccessLog {
+    /// That of a listener with this TLS.
+    pub(crate) fn of(tls: Option<&ListenerTls>) -> Self {
+        Self { tls: tls.cloned(), ..Self::default() }
+    }
+
+    /// What is counted of requests.
+    pub(crate) fn requests(&self) -> &RequestFigures {
+        &self.requests
+    }
+
     /// What callers did that were let in.
     pub(crate) fn counts(&self) -> &AccessCounts {
         &self.counts
@@ -55,30 +68,18 @@ impl AccessLog {
 
 impl Collector for AccessLog {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let refusals = self.refusals().clone();
-        let meaning = "Requests that were refused before they were looked at, by reason";
-        let mut family = encoder.encode_descriptor("refused_requests", meaning, None, MetricType::Counter)?;
-        for (reason, count) in refusals {
-            ConstCounter::new(count).encode(family.encode_family(&[("reason", reason)])?)?;
+        self.requests.encode(&mut encoder)?;
+        if let Some(expires) = self.tls.as_ref().and_then(ListenerTls::expires) {
+            CERTIFICATE.write(&mut encoder, expires)?;
         }
-        let meaning = "Requests with credentials that were let in, once for each role of their principal";
-        let mut family = encoder.encode_descriptor("authenticated_requests", meaning, None, MetricType::Counter)?;
+        let mut samples = REFUSED.samples(&mut encoder)?;
+        self.refusals().iter().try_for_each(|(reason, count)| samples.add([reason], *count))?;
+        let mut samples = AUTHENTICATED.samples(&mut encoder)?;
         for ((credentials, role), count) in self.counts.requests() {
-            let labels = [("credentials", credentials.as_str()), ("role", role)];
-            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            samples.add([credentials.as_str(), role], count)?;
         }
-        for (name, meaning, count) in [
-            (
-                "disclosed_orders",
-                "Orders whose personal data authenticated callers have read, counted for each request",
-                self.counts.disclosures(),
-            ),
-            ("erasures", "Requests that erased the personal data of a customer", self.counts.erasures()),
-            ("exports", "Histories of orders that were exported over HTTP", self.counts.exports()),
-        ] {
-            let counter = encoder.encode_descriptor(name, meaning, None, MetricType::Counter)?;
-            ConstCounter::new(count).encode(counter)?;
-        }
-        Ok(())
+        DISCLOSED.write(&mut encoder, self.counts.disclosures())?;
+        ERASURES.write(&mut encoder, self.counts.erasures())?;
+        EXPORTS.write(&mut encoder, self.counts.exports())
     }
 }

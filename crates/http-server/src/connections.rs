@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::figures::Counted;
 use super::limits::Limits;
 use super::shares::Taken;
 
@@ -238,12 +239,12 @@ impl Drop for Answering {
 /// The body of an answer. The request ends with it.
 pub(super) struct Answer {
     body: Body,
-    _held: (Answering, Option<Taken>),
+    _held: (Answering, Option<Taken>, Counted),
 }
 
 impl Answer {
     /// What is held until the answer is sent.
-    pub(super) fn new(body: Body, held: (Answering, Option<Taken>)) -> Self {
+    pub(super) fn new(body: Body, held: (Answering, Option<Taken>, Counted)) -> Self {
         Self { body, _held: held }
     }
 }

@@ -12,6 +12,7 @@ mod access_log;
 mod bodies;
 mod connections;
 pub mod door;
+mod figures;
 mod handshake;
 mod limits;
 mod shares;
@@ -47,6 +48,7 @@ use crate::door::PROBES;
 pub use access_log::AccessLog;
 use bodies::{Bodies, Cut};
 use connections::{Answer, Connections, Entrance, Entry, Io};
+pub use figures::METRICS;
 use limits::Limits;
 pub use shares::ShareArgs;
 use shares::{Shares, Whose};
@@ -165,7 +167,8 @@ pub async fn bind(
     let requests_certificates = tls.tls_client_ca.is_some();
     let tls = tls.load(&handshake::PROTOCOLS)?;
     let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
-    let listener = Listener { tcp, gate, tls, requests_certificates, access_log: AccessLog::default(), shares: None };
+    let access_log = AccessLog::of(tls.as_ref());
+    let listener = Listener { tcp, gate, tls, requests_certificates, access_log, shares: None };
     if let Some(warning) = listener.warning() {
         tracing::warn!("{warning}");
     }
@@ -324,7 +327,7 @@ impl Guarded {
         entry: Arc<Entry>,
         peer: Option<SocketAddr>,
     ) -> Result<Response<Answer>, Infallible> {
-        let answering = entry.begin();
+        let (answering, counted) = (entry.begin(), self.access_log.requests().begin(&request));
         let is_probe = PROBES.contains(&request.uri().path());
         let mut taken = None;
         let response = if entry.is_reserve() && !is_probe {
@@ -348,7 +351,8 @@ impl Guarded {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             entry.upgraded(taken.take());
         }
-        Ok(protected(response).map(|body| Answer::new(body, (answering, taken))))
+        counted.answered(response.status());
+        Ok(protected(response).map(|body| Answer::new(body, (answering, taken, counted))))
     }
 
     /// The answer of the routes, or what became of the request's body.

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use metrics::{Collector, DescriptorEncoder, Metric};
 use tracing::{error, info};
+
+metrics::metrics! {
+    LOG_MISMATCH: 0 = Metric::gauge(
+        "tenuto_log_mismatch",
+        [],
+        "1 while the log is not the one that the views were made from, or requests and replies were read from",
+    );
+}
 
 /// Why this process must not act on its log. Each component raises the alarm under its own name.
 /// Clones share it.
@@ -48,11 +53,8 @@ impl LogAlarm {
 }
 
 impl Collector for LogAlarm {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let help =
-            "1 while the log is not the one that the views were made from, or requests and replies were read from.";
-        let raised = ConstGauge::new(i64::from(self.is_raised()));
-        raised.encode(encoder.encode_descriptor("log_mismatch", help, None, MetricType::Gauge)?)
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        LOG_MISMATCH.write(&mut encoder, self.is_raised())
     }
 }
 

@@ -25,7 +25,7 @@ mod origin;
 mod terms;
 mod window;
 
-pub use alarm::LogAlarm;
+pub use alarm::{LogAlarm, METRICS};
 pub use checkpoint::{CheckpointRow, read_checkpoint};
 pub use follow::{FollowOptions, Reader, follow};
 pub use leadership::acquire_leadership;

@@ -10,19 +10,17 @@ use axum::routing::get;
 use command_handler::HandlerFigures;
 use http_server::AccessLog;
 use leader_consumer::LogAlarm;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use metrics::{Described, OPEN_METRICS, Page, Process};
 use query_api::LiveStats;
+use sqlx::PgPool;
 use supervisor::TaskHealth;
-use views::{KeyCount, LagFigures, LagMeter};
-
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use views::{KeyCount, LagMeter, PoolFigures, ViewFigures};
 
 /// The sources of the figures that this process has.
 #[derive(Default)]
 pub struct Sources {
+    /// Its connections to Postgres.
+    pub pool: Option<PgPool>,
     /// How far the views are behind.
     pub lag: Option<LagMeter>,
     /// Its subscriptions.
@@ -43,8 +41,8 @@ pub struct Sources {
 
 /// The figures. Some are measured for each request.
 struct Figures {
-    registry: Registry,
-    lag: Option<LagFigures>,
+    page: Page,
+    views: Option<ViewFigures>,
     handler: HandlerFigures,
 }
 
@@ -54,42 +52,52 @@ pub fn router(sources: Sources) -> Router {
     Router::new().route("/metrics", get(move || async move { figures.respond().await }))
 }
 
+/// Every metric that a role may serve, in the order of their names. The node has its own.
+pub fn described() -> Vec<&'static Described> {
+    let crates = [
+        http_server::METRICS,
+        leader_consumer::METRICS,
+        metrics::METRICS,
+        projector::METRICS,
+        query_api::METRICS,
+        supervisor::METRICS,
+        views::METRICS,
+    ];
+    let mut all: Vec<&Described> = crates.into_iter().flatten().chain(command_handler::metrics()).collect();
+    all.sort_by_key(|metric| metric.name);
+    all
+}
+
 impl Figures {
-    fn new(Sources { lag, live, alarm, keys, projector, handler, tasks, access_log }: Sources) -> Self {
-        let mut registry = Registry::with_prefix("tenuto");
-        registry.register("build", "Which Tenuto this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        let lag = lag.map(LagFigures::new);
-        collect(&mut registry, lag.clone());
-        collect(&mut registry, live);
-        collect(&mut registry, projector);
-        collect(&mut registry, Some(alarm));
-        collect(&mut registry, Some(keys));
-        collect(&mut registry, Some(handler.clone()));
-        collect(&mut registry, Some(tasks));
-        collect(&mut registry, Some(access_log));
-        Self { registry, lag, handler }
+    fn new(Sources { pool, lag, live, alarm, keys, projector, handler, tasks, access_log }: Sources) -> Self {
+        let views = lag.map(ViewFigures::new);
+        let page = Page::default()
+            .with(Process { version: env!("CARGO_PKG_VERSION") })
+            .with_some(pool.map(PoolFigures))
+            .with_some(views.clone())
+            .with_some(live)
+            .with_some(projector)
+            .with(alarm)
+            .with(keys)
+            .with(handler.clone())
+            .with(tasks)
+            .with(access_log);
+        Self { page, views, handler }
     }
 
     async fn respond(&self) -> Response {
-        let lag = async {
-            if let Some(lag) = &self.lag {
-                lag.measure().await;
+        let views = async {
+            if let Some(views) = &self.views {
+                views.measure().await;
             }
         };
-        tokio::join!(lag, self.handler.measure());
-        let mut text = String::new();
-        match encode(&mut text, &self.registry) {
-            Ok(()) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        tokio::join!(views, self.handler.measure());
+        match self.page.text() {
+            Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
             Err(error) => {
                 tracing::error!(%error, "the metrics could not be written");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
-    }
-}
-
-fn collect(registry: &mut Registry, collector: Option<impl Collector>) {
-    if let Some(collector) = collector {
-        registry.register_collector(Box::new(collector));
     }
 }

@@ -5,11 +5,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
+use metrics::{Collector, DescriptorEncoder, Metric};
 use tokio::time::Instant;
+
+metrics::metrics! {
+    RESTARTS: 1 = Metric::counter(
+        "tenuto_task_restarts",
+        ["task"],
+        "How often a task of this process ended unexpectedly and was restarted",
+    );
+}
 
 /// A task that ran for this long had started: its next failure is the first in a row.
 pub(crate) const LASTING: Duration = Duration::from_mins(5);
@@ -76,12 +81,8 @@ impl TaskHealth {
 }
 
 impl Collector for TaskHealth {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let help = "How often a task of this process ended unexpectedly and was restarted";
-        let mut family = encoder.encode_descriptor("task_restarts", help, None, MetricType::Counter)?;
-        for (task, restarts) in &*self.lock() {
-            ConstCounter::new(restarts.count).encode(family.encode_family(&[("task", *task)])?)?;
-        }
-        Ok(())
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut samples = RESTARTS.samples(&mut encoder)?;
+        self.lock().iter().try_for_each(|(task, restarts)| samples.add([task], restarts.count))
     }
 }

@@ -18,7 +18,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
-pub use health::TaskHealth;
+pub use health::{METRICS, TaskHealth};
 pub use outcome::Outcome;
 pub use restart::keep_running;
 pub use supervisor::{Supervisor, TaskEnded};

@@ -99,9 +99,6 @@ async fn restarts_are_counted_for_each_task() {
     let (mut tasks, health) = supervisor();
     tasks.keep_running("the loop", || async { Err("never") });
     sleep(Duration::from_secs(2)).await;
-    let mut registry = prometheus_client::registry::Registry::with_prefix("tenuto");
-    registry.register_collector(Box::new(health));
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap_or_default();
+    let text = metrics::Page::default().with(health).text().unwrap_or_default();
     assert!(text.contains("tenuto_task_restarts_total{task=\"the loop\"} 1"), "{text}");
 }

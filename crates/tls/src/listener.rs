@@ -56,7 +56,14 @@ pub enum ClientCertificates {
 
 /// TLS of a listener, with its current files. Clones share them.
 #[derive(Debug, Clone)]
-pub struct ListenerTls(Arc<Reloaded<ServerConfig>>);
+pub struct ListenerTls(Arc<Reloaded<Loaded>>);
+
+/// What the current files say.
+struct Loaded {
+    config: Arc<ServerConfig>,
+    /// When the certificate expires, in Unix time; `None`: it does not say so readably.
+    expires: Option<u64>,
+}
 
 /// A connection after its handshake.
 #[derive(Debug)]
@@ -88,7 +95,7 @@ impl ListenerFiles {
 }
 
 /// The configuration of these files: a certificate, its key, and maybe the authorities of clients.
-fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) -> Result<ServerConfig, FileFault> {
+fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) -> Result<Loaded, FileFault> {
     let [certificate, key, authorities @ ..] = files else {
         return Err(FileFault::Setup("a listener needs a certificate and a key".to_owned()));
     };
@@ -111,6 +118,7 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
             builder.with_client_cert_verifier(verifier)
         }
     };
+    let expires = certificate.expiry()?.and_then(|end| end.timestamp().try_into().ok());
     let config = builder.with_single_cert(certificate.certificates()?, key.key()?);
     let mut config = config.map_err(|source| FileFault::NoPair {
         certificate: certificate.path().to_owned(),
@@ -118,10 +126,15 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
         source: Box::new(source),
     })?;
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Ok(config)
+    Ok(Loaded { config: Arc::new(config), expires })
 }
 
 impl ListenerTls {
+    /// When the certificate in use expires, in Unix time.
+    pub fn expires(&self) -> Option<u64> {
+        self.0.current().expires
+    }
+
     /// The handshake of a new connection. A client that sends plain HTTP gets a hint, and then the
     /// connection ends. The caller bounds the time.
     pub async fn accept(&self, stream: TcpStream) -> io::Result<Secured> {
@@ -129,7 +142,7 @@ impl ListenerTls {
             plain::refuse(stream).await?;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the client does not speak TLS"));
         }
-        let stream = TlsAcceptor::from(self.0.current()).accept(stream).await?;
+        let stream = TlsAcceptor::from(self.0.current().config.clone()).accept(stream).await?;
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificate = certificates.first().map(ClientCertificate::of);
         Ok(Secured { stream, certificate })
@@ -261,6 +274,15 @@ mod tests {
         let shown = async { while ask(address, &next_trusted, None, &TLS13).await.is_err() {} };
         tokio::time::timeout(Duration::from_mins(1), shown).await.expect("it is not shown in time");
         assert!(ask(address, &trusted, None, &TLS13).await.is_err(), "the earlier one is still shown");
+    }
+
+    #[tokio::test]
+    async fn a_listener_tells_when_its_certificate_expires() {
+        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+        let files = named(&authority.issue("listener", &["localhost"]).files(folder.path(), "own"));
+        let tls = files.load(&["http/1.1"]).unwrap().unwrap();
+        // The beginning of the year 4096.
+        assert_eq!(tls.expires(), Some(67_090_118_400));
     }
 
     #[tokio::test]

@@ -64,6 +64,11 @@ impl LagMeter {
         Self { pool, log, last: Arc::default() }
     }
 
+    /// The database of the views.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// The lag. Callers at the same time get the same result.
     pub async fn measure(&self) -> Result<Lag, ViewsError> {
         let mut last = self.last.lock().await;

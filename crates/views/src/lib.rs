@@ -23,7 +23,6 @@ mod error;
 mod figures;
 mod keyless;
 mod lag;
-mod lag_figures;
 mod listening;
 mod log_guard;
 pub mod master_key;
@@ -42,13 +41,13 @@ mod sort;
 mod store;
 mod tables;
 pub mod todo;
+mod view_figures;
 pub mod writer;
 
 pub use error::{ViewsError, is_outage};
 pub use figures::{held_steps, workflow_sources, workflows_in_use};
 pub use keyless::{Keyless, keyless};
 pub use lag::{Lag, LagMeter};
-pub use lag_figures::LagFigures;
 pub use listening::Listening;
 pub use log_guard::{KeyCount, LogGuard};
 pub use migrate::{MigrateError, SchemaState, migrate, schema_state};
@@ -69,3 +68,4 @@ pub use store::{
     connect_to_look_up, ended_orders, order_status,
 };
 pub use tables::{CHECKPOINTS, View, live_schema};
+pub use view_figures::{METRICS, PoolFigures, ViewFigures};

@@ -10,16 +10,14 @@ use std::time::Duration;
 use back_off::{BackOff, Limits};
 use event_store::EventStore;
 use leader_consumer::{LogAlarm, OriginError};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use metrics::{Collector, DescriptorEncoder};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::keyless::{Keyless, keyless};
 use crate::origin::{LogCheckError, REMEDY, verify_log};
+use crate::view_figures::{KEYLESS, KEYLESS_OPEN};
 
 /// The name under which the guard raises the alarm.
 const VIEWS: &str = "the views";
@@ -69,17 +67,10 @@ impl KeyCount {
 }
 
 impl Collector for KeyCount {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Keyless { orders, open, .. } = self.now();
-        let help = "Orders whose key of personal data is missing.";
-        ConstGauge::new(orders).encode(encoder.encode_descriptor(
-            "keyless_orders",
-            help,
-            None,
-            MetricType::Gauge,
-        )?)?;
-        let help = "Orders whose key of personal data is missing and that have not ended: they are held.";
-        ConstGauge::new(open).encode(encoder.encode_descriptor("keyless_orders_open", help, None, MetricType::Gauge)?)
+        KEYLESS.write(&mut encoder, orders)?;
+        KEYLESS_OPEN.write(&mut encoder, open)
     }
 }
 

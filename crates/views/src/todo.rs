@@ -9,6 +9,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 
+/// Due orders that an instance has claimed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The orders.
+    pub orders: Vec<String>,
+    /// How many of them another instance had claimed at the same revision: its lease ended without
+    /// progress.
+    pub taken_over: usize,
+}
+
 /// Claims orders with work that is due at `now` and without a lease, the longest due first. Each
 /// gets a lease of that length.
 pub async fn claim(
@@ -17,14 +27,16 @@ pub async fn claim(
     most: usize,
     owner: &str,
     lease: Duration,
-) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(CLAIM)
+) -> Result<Claimed, sqlx::Error> {
+    let claimed: Vec<(String, bool)> = sqlx::query_as(CLAIM)
         .bind(now)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .bind(owner)
         .bind(lease.as_secs_f64())
         .fetch_all(db)
-        .await
+        .await?;
+    let taken_over = claimed.iter().filter(|(_, taken_over)| *taken_over).count();
+    Ok(Claimed { orders: claimed.into_iter().map(|(order, _)| order).collect(), taken_over })
 }
 
 /// Extends the leases of these orders, so that none is claimed before that time has passed, unless
@@ -60,7 +72,8 @@ pub async fn overdue(pool: &PgPool, most: u64) -> Result<u64, sqlx::Error> {
 /// `$3` owner, `$4` lease in seconds.
 const CLAIM: &str = "
 WITH due AS (
-    SELECT todo.order_id, todo.revision
+    SELECT todo.order_id, todo.revision,
+           coalesce(leases.owner <> $3 AND leases.revision >= todo.revision, false) AS taken_over
     FROM todo
     LEFT JOIN leases ON leases.order_id = todo.order_id
     WHERE todo.due_at <= $1 AND (leases.until IS NULL OR leases.until < now() OR leases.revision < todo.revision)
@@ -70,9 +83,11 @@ WITH due AS (
 ), expired AS (
     DELETE FROM leases
     WHERE until < now() - interval '10 minutes' AND order_id NOT IN (SELECT order_id FROM due)
+), claimed AS (
+    INSERT INTO leases (order_id, owner, until, revision)
+    SELECT order_id, $3, now() + make_interval(secs => $4), revision FROM due
+    ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until, revision = excluded.revision
+    WHERE leases.until < now() OR leases.revision < excluded.revision
+    RETURNING order_id
 )
-INSERT INTO leases (order_id, owner, until, revision)
-SELECT order_id, $3, now() + make_interval(secs => $4), revision FROM due
-ON CONFLICT (order_id) DO UPDATE SET owner = excluded.owner, until = excluded.until, revision = excluded.revision
-WHERE leases.until < now() OR leases.revision < excluded.revision
-RETURNING order_id";
+SELECT order_id, taken_over FROM due JOIN claimed USING (order_id)";

@@ -14,7 +14,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use views::{Store, ViewsError};
 
 use super::asker::Asker;
@@ -23,6 +23,7 @@ use super::operation;
 use crate::admission::{Overloaded, Place};
 use crate::budget::{Budget, Lane, Limits};
 use crate::document::{Document, tokens};
+use crate::figures::label;
 use crate::permission;
 use crate::schema::Schema;
 
@@ -66,6 +67,10 @@ impl Answered {
 impl Endpoint {
     /// Reads the document of a request, if the caller may ask for what is in it.
     pub(super) async fn read(&self, request: Request, asker: &Asker) -> Result<Operation, ServerError> {
+        self.read_document(request, asker).await.inspect_err(|_| self.stats.queries().refused())
+    }
+
+    async fn read_document(&self, request: Request, asker: &Asker) -> Result<Operation, ServerError> {
         let (document, place) = if tokens(&request.query) <= LIGHT_TOKENS {
             (Document::read(request).map_err(|error| *error)?, None)
         } else {
@@ -107,6 +112,7 @@ impl Endpoint {
                 weight.total
             ));
         }
+        self.stats.queries().subscribed(label(&operation::root_fields(request)));
         let limits = Limits { bytes: self.limits.bytes.min(MAX_EVENT_BYTES), ..self.limits };
         let budget = Budget::new(limits, Lane::Subscription, None);
         let request = operation.document.request.data(budget.clone());
@@ -121,6 +127,13 @@ impl Endpoint {
 
     /// The answer to a query.
     pub(super) async fn answer(&self, mut operation: Operation) -> Answered {
+        let (begun, field) = (Instant::now(), label(&operation::root_fields(&mut operation.document.request)));
+        let answered = self.answer_in_time(operation).await;
+        self.stats.queries().answered(field, answered.answer.is_ok(), begun.elapsed());
+        answered
+    }
+
+    async fn answer_in_time(&self, mut operation: Operation) -> Answered {
         if let Some(name) = operation::missing_variable(&mut operation.document.request) {
             return Answered::refusal(ServerError::new(missing(&name), None));
         }

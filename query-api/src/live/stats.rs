@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use metrics::{Collector, DescriptorEncoder};
+
+use crate::figures::{CONNECTIONS, LET_GO, QueryFigures, SUBSCRIPTIONS};
 
 /// The connections and subscriptions of an instance. Clones show the same numbers.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +16,7 @@ struct Figures {
     connections: AtomicU64,
     subscriptions: AtomicU64,
     let_go: AtomicU64,
+    queries: QueryFigures,
 }
 
 /// Counted for as long as it lives.
@@ -55,6 +55,11 @@ impl LiveStats {
         self.0.let_go.load(Ordering::Relaxed)
     }
 
+    /// What is counted of operations.
+    pub(crate) fn queries(&self) -> &QueryFigures {
+        &self.0.queries
+    }
+
     pub(crate) fn connection(&self) -> Counted {
         self.count(|figures| &figures.connections)
     }
@@ -74,13 +79,10 @@ impl LiveStats {
 }
 
 impl Collector for LiveStats {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let mut gauge = |name, help, value: u64| {
-            ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
-        };
-        gauge("live_connections", "Connections open for subscriptions.", self.connections())?;
-        gauge("live_subscriptions", "Subscriptions under way.", self.subscriptions())?;
-        let help = "Subscribers and connections let go so far because they were too slow.";
-        gauge("live_let_go", help, self.let_go())
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        CONNECTIONS.write(&mut encoder, self.connections())?;
+        SUBSCRIPTIONS.write(&mut encoder, self.subscriptions())?;
+        LET_GO.write(&mut encoder, self.let_go())?;
+        self.0.queries.encode(&mut encoder)
     }
 }

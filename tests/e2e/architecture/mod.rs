@@ -13,7 +13,7 @@ use product::{Product, product_of};
 
 /// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
 /// The root knows all.
-const ALLOWED: [(&str, &[&str]); 36] = [
+const ALLOWED: [(&str, &[&str]); 37] = [
     ("domain", &[]),
     (
         "command-handler",
@@ -27,13 +27,14 @@ const ALLOWED: [(&str, &[&str]); 36] = [
             "http-client",
             "http-problem",
             "http-request",
+            "metrics",
             "secrets",
             "signing",
             "views",
         ],
     ),
-    ("projector", &["domain", "error-causes", "event-store", "order-stream", "leader-consumer", "views"]),
-    ("query-api", &["access", "domain", "event-store", "order-stream", "http-problem", "views"]),
+    ("projector", &["domain", "error-causes", "event-store", "order-stream", "leader-consumer", "metrics", "views"]),
+    ("query-api", &["access", "domain", "event-store", "order-stream", "http-problem", "metrics", "views"]),
     ("crates/accept-loop", &[]),
     ("crates/access", &[]),
     (
@@ -80,18 +81,18 @@ const ALLOWED: [(&str, &[&str]); 36] = [
     ),
     ("crates/error-causes", &[]),
     ("crates/event-store", &["back-off", "event-store-protocol", "tls"]),
-    ("crates/event-store-node", &["accept-loop", "access", "event-store", "event-store-protocol", "tls"]),
+    ("crates/event-store-node", &["accept-loop", "access", "event-store", "event-store-protocol", "metrics", "tls"]),
     ("crates/event-store-protocol", &[]),
     ("crates/forward", &["access", "domain", "error-causes", "http-client", "http-problem"]),
     ("crates/http-client", &["tls"]),
     ("crates/http-problem", &["domain"]),
     ("crates/http-request", &["domain", "http-problem"]),
-    ("crates/http-server", &["accept-loop", "access", "http-problem", "tls"]),
+    ("crates/http-server", &["accept-loop", "access", "http-problem", "metrics", "tls"]),
     (
         "crates/lab",
         &["access", "command-line", "domain", "event-store", "http-problem", "http-request", "order-stream", "servers"],
     ),
-    ("crates/leader-consumer", &["back-off", "event-store"]),
+    ("crates/leader-consumer", &["back-off", "event-store", "metrics"]),
     (
         "crates/maintenance",
         &[
@@ -109,6 +110,7 @@ const ALLOWED: [(&str, &[&str]); 36] = [
             "views",
         ],
     ),
+    ("crates/metrics", &[]),
     (
         "crates/participants",
         &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem", "signing"],
@@ -122,6 +124,7 @@ const ALLOWED: [(&str, &[&str]); 36] = [
             "event-store",
             "http-server",
             "leader-consumer",
+            "metrics",
             "projector",
             "query-api",
             "supervisor",
@@ -132,9 +135,9 @@ const ALLOWED: [(&str, &[&str]); 36] = [
     ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "secrets", "tls", "views"]),
     ("crates/service-manager", &["http-server"]),
     ("crates/signing", &[]),
-    ("crates/supervisor", &["back-off", "error-causes"]),
+    ("crates/supervisor", &["back-off", "error-causes", "metrics"]),
     ("crates/tls", &[]),
-    ("crates/views", &["back-off", "domain", "event-store", "leader-consumer"]),
+    ("crates/views", &["back-off", "domain", "event-store", "leader-consumer", "metrics"]),
 ];
 
 /// What a pure crate does not use: the outside world, and anything that waits.

@@ -27,7 +27,7 @@ async fn group(max_subscriber_count: u32) -> (Handle, TempDir) {
     let log = Arc::new(Log::open(folder.path(), 0).unwrap());
     let recent = Arc::new(Recent::default());
     let (head_sender, head) = watch::channel(0);
-    let (writer, _) = Writer::start(log.clone(), recent.clone(), head_sender, 1 << 20).unwrap();
+    let (writer, _) = Writer::start(log.clone(), recent.clone(), head_sender, 1 << 20, Arc::default()).unwrap();
     let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
     let reader = Reader { log, recent, head, closing: closing.clone(), held: tasks.token() };
     let groups = Groups::open(Books { reader, writer }, closing, tasks).await.unwrap();

@@ -173,6 +173,8 @@ async fn operators_operate_and_others_do_not() {
         ("GET /health/live", "", 204),
         ("GET /gossip", "", 200),
         ("GET /stats", "", 401),
+        ("GET /metrics", "", 401),
+        ("GET /metrics", "anna:pass", 200),
         ("GET /stats", "anna:wrong", 401),
         ("GET /stats", "anna:pass", 200),
         ("POST /admin/scavenge", "anna:pass", 403),
