@@ -65,7 +65,10 @@ def check_compose():
         for published in service.get("ports", []):
             if not published.startswith("127.0.0.1:"):
                 fault(f"compose.yaml: {name} is published beyond loopback: {published}")
-    texts = "".join(config["content"] for config in compose["configs"].values())
+    for name, config in compose["configs"].items():
+        if "file" in config and not (DEPLOY / config["file"]).exists():
+            fault(f"compose.yaml: the configuration {name} is {config['file']}, which does not exist")
+    texts = "".join(config.get("content", "") for config in compose["configs"].values())
     for host in re.findall(r"\b([a-z][\w-]*):(?:7007|9090)\b", texts):
         if host not in services:
             fault(f"compose.yaml: a configuration names {host}, which does not exist")

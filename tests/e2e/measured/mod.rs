@@ -3,6 +3,7 @@
 
 mod counted;
 mod expected;
+mod named;
 mod served;
 
 use std::collections::BTreeMap;
