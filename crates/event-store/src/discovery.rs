@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use event_store_protocol::gossip::MemberInfo;
 use event_store_protocol::gossip::member_info::VNodeState;
+use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, timeout};
 use tonic::Code;
@@ -68,11 +69,16 @@ impl Discovery {
     }
 
     /// Connects to the single node, or to the best node of a cluster.
-    pub(super) async fn connect(&mut self) -> Result<Link, Fault> {
-        let link = self.connect_once().await;
-        let link = link.map_err(|fault| if self.ever_connected { fault } else { not_yet(fault) })?;
-        self.ever_connected = true;
-        Ok(link)
+    ///
+    /// The future has a box of its own: otherwise each crate that awaits a call of the log has a
+    /// copy of the code that connects, which is most of a client for HTTP/2.
+    pub(super) fn connect(&mut self) -> BoxFuture<'_, Result<Link, Fault>> {
+        Box::pin(async {
+            let link = self.connect_once().await;
+            let link = link.map_err(|fault| if self.ever_connected { fault } else { not_yet(fault) })?;
+            self.ever_connected = true;
+            Ok(link)
+        })
     }
 
     async fn connect_once(&mut self) -> Result<Link, Fault> {
