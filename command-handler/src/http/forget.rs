@@ -58,8 +58,10 @@ pub(super) async fn handle<L: Log, C: Clock, V: CustomerOrders>(
         let (error, progress) = (ForgetError::Unknown(customer_id), Progress::Nothing);
         return Err(problem(&Unfinished { error, progress }));
     }
+    // In a box, a request does not hold this while its body arrives.
+    let forgotten = Box::pin(eraser.forget(&customer_id, &attribution, Instant::now() + PATIENCE));
     let Forgotten { orders, in_the_clear, open: open_orders, position } =
-        eraser.forget(&customer_id, &attribution, Instant::now() + PATIENCE).await.map_err(|error| problem(&error))?;
+        forgotten.await.map_err(|error| problem(&error))?;
     counts.note_erasure();
     info!(principal = caller.name(), orders, "the personal data of a customer were erased");
     Ok(Json(Erased { customer_id, orders, in_the_clear, open_orders, position: position.to_string() }))

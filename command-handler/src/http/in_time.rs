@@ -1,9 +1,10 @@
 //! How long a caller waits for a command.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use http_problem::Problem;
-use tokio::time::timeout;
+use tokio::time::{Timeout, timeout};
 
 /// A command is answered within five seconds, also while the log or Postgres is down.
 pub(super) const PATIENCE: Duration = Duration::from_millis(4_500);
@@ -11,21 +12,36 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(4_500);
 /// The result of a command, or "later". At the time limit the work is dropped, as it is when the
 /// caller disconnects: events that are in the log by then remain, and the same request again finds
 /// them.
-pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    timeout(PATIENCE, work).await.unwrap_or_else(|_| {
-        Err(Problem::later(format!(
-            "the log has not answered for {PATIENCE:?}, and may still record it; send the same request again"
-        )))
-    })
+pub(super) fn in_time<T>(
+    work: impl Future<Output = Result<T, Problem>> + Send,
+) -> impl Future<Output = Result<T, Problem>> + Send {
+    let work = limited(work);
+    async {
+        work.await.unwrap_or_else(|_| {
+            Err(Problem::later(format!(
+                "the log has not answered for {PATIENCE:?}, and may still record it; send the same request again"
+            )))
+        })
+    }
 }
 
 /// The answer of Postgres, or "later".
-pub(super) async fn postgres_in_time<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
-    timeout(PATIENCE, work).await.map_err(|_| {
-        Problem::later(format!(
-            "Postgres has not answered for {PATIENCE:?}, and nothing was done; send the same request again"
-        ))
-    })
+pub(super) fn postgres_in_time<T>(
+    work: impl Future<Output = T> + Send,
+) -> impl Future<Output = Result<T, Problem>> + Send {
+    let work = limited(work);
+    async {
+        work.await.map_err(|_| {
+            Problem::later(format!(
+                "Postgres has not answered for {PATIENCE:?}, and nothing was done; send the same request again"
+            ))
+        })
+    }
+}
+
+/// Work takes 8 KiB and more. In a box, a request does not hold them while its body arrives.
+fn limited<F: Future>(work: F) -> Pin<Box<Timeout<F>>> {
+    Box::pin(timeout(PATIENCE, work))
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ mod personal_data;
 mod place;
 mod receipt;
 mod refused;
+#[cfg(test)]
+mod size_tests;
 mod workflows;
 
 use std::sync::Arc;
