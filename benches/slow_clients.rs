@@ -45,7 +45,9 @@ async fn main() {
     bench.watch("warm").await;
     println!("{clients} idle clients, and {clients} that send a byte a second");
     for round in 1..=rounds {
-        let (memory, before) = (bench.mebibytes(), bench.watch(&format!("b{round}")).await);
+        let before = bench.watch(&format!("b{round}")).await;
+        // The client's own orders take memory, too.
+        let memory = bench.mebibytes();
         let (mut held, begun) = (Held::default(), Instant::now());
         for number in 0..clients {
             let slow = if number % 2 == 0 { Manner::SlowHead } else { Manner::SlowBody };
@@ -55,8 +57,8 @@ async fn main() {
         }
         // Answered after all others were accepted.
         bench.timed(bench.http.get(format!("{}/livez", bench.base)), 200).await;
-        let (opened, more) = (begun.elapsed().as_secs_f64(), bench.mebibytes() - memory);
-        println!("round {round}: opened in {opened:.1} s, {more:+.1} MiB to {memory:.1} MiB");
+        let (opened, now) = (begun.elapsed().as_secs_f64(), bench.mebibytes());
+        println!("round {round}: opened in {opened:.1} s, {:+.1} MiB to {now:.1} MiB", now - memory);
         let during = bench.watch(&format!("d{round}")).await;
         println!("  {} still open", held.still_open());
         println!("  before: {before}");
