@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use command_line::logging::LogOptions;
 
 use crate::roles::dev::DevArgs;
 use command_line::logging::Levels;
@@ -16,6 +17,8 @@ pub(crate) struct Cli {
     /// The configuration file [default: tenuto.toml, or else /etc/tenuto/tenuto.toml, if it exists]
     #[arg(long, global = true, env = "TENUTO_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    pub logs: LogOptions,
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]

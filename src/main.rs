@@ -22,6 +22,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command};
 use cli::operate::OperatorAction;
+use command_line::logging::LogOptions;
 use configuration::{Configuration, ConfigurationError};
 use error_causes::causes;
 use secrets::{SecretOptions, Sources};
@@ -37,8 +38,8 @@ fn main() -> ExitCode {
     let root = renamed::with_earlier_variables(Cli::command(), &|name| std::env::var_os(name).is_some());
     let (named, arguments) = configuration::take_from(std::env::args_os());
     let found = Configuration::find(named, &root);
-    let command = match parsed(&root, arguments, found.as_ref().ok().and_then(Option::as_ref)) {
-        Ok(command) => command,
+    let (command, logs) = match parsed(&root, arguments, found.as_ref().ok().and_then(Option::as_ref)) {
+        Ok(parsed) => parsed,
         Err(error) => return failed(error.as_ref()),
     };
     let found = match found {
@@ -46,9 +47,7 @@ fn main() -> ExitCode {
         Err(error) if !matches!(command, Command::Config(_)) => return failed(&error),
         found => found,
     };
-    if let Err(error) = command_line::logging::start(command.levels()) {
-        return failed(&error);
-    }
+    command_line::logging::start(&logs, command.levels());
     if let Err(error) = servers::take_master_key() {
         return failed(&error);
     }
@@ -72,13 +71,13 @@ fn main() -> ExitCode {
     code
 }
 
-/// The command that is asked for, with its options from the command line, the environment, files
-/// with secrets, and the configuration file, in this order.
+/// The command that is asked for, and what it logs. Options come from the command line, the
+/// environment, files with secrets, and the configuration file, in this order.
 fn parsed(
     root: &clap::Command,
     arguments: Vec<OsString>,
     configuration: Option<&Configuration>,
-) -> Result<Command, Box<dyn std::error::Error>> {
+) -> Result<(Command, LogOptions), Box<dyn std::error::Error>> {
     let filled = configuration.map_or_else(|| root.clone(), |configuration| configuration.fill_in(root.clone()));
     let mut secrets = SecretOptions::default();
     let mut filled = secrets.fill_in(filled, &Sources::of_environment());
@@ -88,7 +87,7 @@ fn parsed(
         configuration.check_together(root, &matches)?;
     }
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    Ok(cli.command.unwrap_or(Command::Dev(cli.dev)))
+    Ok((cli.command.unwrap_or(Command::Dev(cli.dev)), cli.logs))
 }
 
 async fn run(command: Command, root: &clap::Command, found: Found) -> Result<ExitCode, Box<dyn std::error::Error>> {

@@ -14,8 +14,6 @@ from ruamel.yaml import YAML
 
 DEPLOY = Path("deploy")
 ROLES = ["command-handler", "projector", "query-api", "participants", "event-store"]
-# Read by the binary itself, and not by an option.
-ELSEWHERE = {"TENUTO_LOG"}
 # Of the compose file, and of the scripts.
 OF_DEPLOY = {"TENUTO_DEMO_PASSWORD", "TENUTO_BINARY", "TENUTO_COMPRESSION"}
 faults = []
@@ -30,7 +28,7 @@ def documents(path):
 
 
 def known_variables():
-    known = set(ELSEWHERE)
+    known = set()
     for role in ROLES:
         text = subprocess.run([os.environ["TENUTO_BINARY"], role, "--help"], check=True, capture_output=True, text=True)
         known |= set(re.findall(r"\[env: (TENUTO_\w+)", text.stdout))

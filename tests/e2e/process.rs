@@ -147,6 +147,7 @@ pub fn binary() -> Command {
         // tests.
         command.env("TENUTO_LOG", "error,eventstore=off");
     }
+    command.env("TENUTO_LOG_FORMAT", "human");
     command
 }
 

@@ -24,6 +24,8 @@ pub fn example(root: &Command) -> String {
     let sections = sections(root);
     let is_shared = |name: &str| sections.iter().filter(|(_, settings)| settings.contains_key(name)).count() > 1;
     let mut text = HEAD.to_owned();
+    let of_all = root.get_arguments().filter(|option| option.is_global_set()).filter_map(Setting::of);
+    of_all.for_each(|setting| text.push_str(&entry(&setting)));
     let mut told = BTreeSet::new();
     for setting in sections.iter().flat_map(|(_, settings)| settings.values()) {
         if is_shared(setting.name) && told.insert(setting.name) {

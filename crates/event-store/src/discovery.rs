@@ -70,7 +70,7 @@ impl Discovery {
 
     /// Connects to the single node, or to the best node of a cluster.
     ///
-    /// The future has a box of its own: otherwise each crate that awaits a call of the log has a
+    /// The future is boxed here: otherwise each crate that awaits a call of the log would have its
     /// copy of the code that connects, which is most of a client for HTTP/2.
     pub(super) fn connect(&mut self) -> BoxFuture<'_, Result<Link, Fault>> {
         Box::pin(async {

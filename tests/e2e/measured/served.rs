@@ -147,7 +147,7 @@ fn names_follow_the_conventions_of_prometheus() {
 fn reference() -> String {
     let mut text = String::from(
         "# Metrics\n\nEach role serves these at `/metrics`, as far as it has them; the node at its own port. Counters\n\
-         begin at 0 when the process starts. [Health and metrics](monitoring.md) says what to watch.\n\n\
+         begin at 0 when the process starts. [Health, metrics and logs](monitoring.md) says what to watch.\n\n\
          | metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n",
     );
     for metric in described() {
