@@ -106,7 +106,6 @@ fn checked(text: &str) -> Result<String, String> {
 mod testing;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
     use super::testing::Lines;
     use super::*;
