@@ -156,7 +156,7 @@ test("a person decides on a step that waits for one, with a reason", async () =>
   await server.place({ orderId: "large", workflow: "approved" }, "WAITING");
   const page = await open();
   await page.goto("/ui/approvals");
-  await page.getByRole("heading", { name: "approval" }).waitFor();
+  await page.getByRole("heading", { name: "approval", exact: true }).waitFor();
   await page.getByText("The step fails, and the order is undone").waitFor();
   await page.getByRole("button", { name: "Decide on large" }).click();
   const dialog = page.getByRole("dialog", { name: "approval, order large" });
