@@ -1,8 +1,8 @@
 //! What an instance counts of orders, for `/metrics`: each decision once it is in the log, and each
 //! append. So the counters of all instances together equal what the log says.
 //!
-//! An append that the log did not acknowledge may be in the log nevertheless. Its decision is kept
-//! for a while, and counted if this instance reads the order again and finds its first event.
+//! An append that the log did not acknowledge may be in the log nevertheless. Its decision is kept,
+//! and counted if this instance reads the order again and finds its first event.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -104,7 +104,7 @@ const MAX_UNACKNOWLEDGED: usize = 1_000;
 /// A decision: the order before and after it, and its events.
 #[derive(Debug, Clone)]
 pub(crate) struct Decision<'a> {
-    pub workflow: &'a Workflow,
+    pub workflow: &'a Arc<Workflow>,
     pub before: Option<&'a Order>,
     pub events: &'a [Event],
     pub after: &'a Order,
@@ -190,7 +190,7 @@ impl OrderFigures {
     }
 
     /// The log did not acknowledge a decision. `first`: the id of its first event.
-    pub fn not_appended(&self, error: &AppendError, first: Uuid, decision: &Decision<'_>, workflow: &Arc<Workflow>) {
+    pub fn not_appended(&self, error: &AppendError, first: Uuid, decision: &Decision<'_>) {
         let result = match error {
             AppendError::WrongExpectedRevision { .. } => "conflict",
             AppendError::Unavailable(_) => "unavailable",
@@ -203,7 +203,7 @@ impl OrderFigures {
             let mut unacknowledged = lock(&self.unacknowledged);
             if unacknowledged.len() < MAX_UNACKNOWLEDGED {
                 let kept = Kept {
-                    workflow: workflow.clone(),
+                    workflow: decision.workflow.clone(),
                     before: decision.before.cloned(),
                     events: decision.events.to_vec(),
                     after: decision.after.clone(),
@@ -317,6 +317,7 @@ impl Counts {
 
     /// What became of an attempt, if the event says it of one: a wait has no participant, and a
     /// step may fail without an attempt.
+    ///
     /// `earlier`: the events of the same decision before it, which the state before the decision
     /// does not show. After one of the same step, there is no attempt any more.
     fn result(

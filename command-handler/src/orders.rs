@@ -335,7 +335,7 @@ impl<L: Log, C: Clock> Orders<L, C> {
         let appended = match appended {
             Ok(appended) => appended,
             Err(error) => {
-                self.figures.not_appended(&error, draft.first, &decision, workflow);
+                self.figures.not_appended(&error, draft.first, &decision);
                 return Err(error.into());
             }
         };

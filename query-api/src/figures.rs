@@ -36,16 +36,11 @@ metrics::metrics! {
 const SEVERAL: &str = "several";
 
 /// What is counted of operations.
+#[derive(Debug)]
 pub(crate) struct QueryFigures {
     queries: Histograms<2>,
     subscribed: Counters<1>,
     refused: Counters<0>,
-}
-
-impl fmt::Debug for QueryFigures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueryFigures").finish_non_exhaustive()
-    }
 }
 
 impl Default for QueryFigures {

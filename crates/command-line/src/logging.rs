@@ -126,9 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn levels_that_cannot_be_read_are_refused() {
+    fn levels_that_cannot_be_read_are_an_error_that_names_them() {
+        let command = LogOptions::augment_args(clap::Command::new("tenuto"));
         for wrong in ["inof", "warn,loud", "command_handler=loud", "a=b=c"] {
-            assert!(checked(wrong).is_err(), "{wrong}");
+            let given = ["tenuto", "--log", wrong];
+            let error = command.clone().try_get_matches_from(given).unwrap_err().to_string();
+            assert!(error.contains("--log") && error.contains(wrong), "{error}");
         }
     }
 

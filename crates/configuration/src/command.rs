@@ -14,8 +14,8 @@ use crate::settings::sections;
 use crate::show::{Effective, effective};
 use crate::{Configuration, ConfigurationError, example, schema};
 
-/// The sections that are shown if none is named: what serves.
-const ROLES: [&str; 5] = ["command-handler", "projector", "query-api", "participants", "event-store"];
+/// The sections of what serves: they are shown if none is named.
+pub const ROLES: [&str; 5] = ["command-handler", "projector", "query-api", "participants", "event-store"];
 
 /// Options of `tenuto config`.
 #[derive(Debug, Args)]

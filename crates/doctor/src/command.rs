@@ -14,7 +14,7 @@ use secrets::Sources;
 use crate::checks;
 use crate::finding::{Finding, Level};
 use crate::report::Report;
-use crate::role::{ROLES, Role};
+use crate::role::{DEV, Role, names};
 use crate::surroundings::Surroundings;
 
 /// The roles that are checked if the configuration file has a section for none.
@@ -41,7 +41,7 @@ pub struct DoctorArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum DoctorError {
     /// It is no role.
-    #[error("{0:?} is no role{1}; give one of {roles}, with its options after it", roles = ROLES.join(", "))]
+    #[error("{0:?} is no role{1}; give one of {roles}, with its options after it", roles = names().join(", "))]
     NoSuchRole(String, String),
     /// Nothing can be printed.
     #[error(transparent)]
@@ -92,21 +92,22 @@ fn chosen<'a>(
 ) -> Result<Vec<(String, &'a [OsString])>, DoctorError> {
     if let [name, options @ ..] = given {
         let name = name.to_string_lossy().into_owned();
-        if !ROLES.contains(&name.as_str()) {
-            let suggestion = did_you_mean(&name, &ROLES);
+        let known = names();
+        if !known.contains(&name.as_str()) {
+            let suggestion = did_you_mean(&name, &known);
             return Err(DoctorError::NoSuchRole(name, suggestion));
         }
         return Ok(vec![(name, options)]);
     }
     let has_section = |name: &&str| configuration.is_some_and(|configuration| configuration.has_section(name));
-    let mut names: Vec<&str> = ROLES.into_iter().filter(has_section).collect();
-    if names.is_empty() {
+    let mut chosen: Vec<&str> = names().into_iter().filter(has_section).collect();
+    if chosen.is_empty() {
         let usual = role(USUAL[0], &[], root, configuration);
         let servers = usual.ok().and_then(|role| role.servers);
         let embeds = servers.is_some_and(|servers| servers.event_store.is_none() && servers.postgres.is_none());
-        names = if embeds { vec!["dev"] } else { USUAL.to_vec() };
+        chosen = if embeds { vec![DEV] } else { USUAL.to_vec() };
     }
-    Ok(names.into_iter().map(|name| (name.to_owned(), &given[..0])).collect())
+    Ok(chosen.into_iter().map(|name| (name.to_owned(), &given[..0])).collect())
 }
 
 fn role(

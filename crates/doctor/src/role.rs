@@ -7,12 +7,18 @@ use access::Exposure;
 use authentication::AuthenticationArgs;
 use clap::{ArgMatches, Command, Error, FromArgMatches};
 use command_line::data_folder::DataFolder;
+use configuration::command::ROLES;
 use http_client::{ParticipantFiles, Rule};
 use servers::{NodeUsers, ServerUrls};
 use tls::ListenerFiles;
 
-/// The roles that a configuration file can have sections for.
-pub const ROLES: [&str; 6] = ["command-handler", "projector", "query-api", "participants", "event-store", "dev"];
+/// The role that has its own log and database where none is named.
+pub const DEV: &str = "dev";
+
+/// The names of the roles that can be checked.
+pub fn names() -> Vec<&'static str> {
+    ROLES.into_iter().chain([DEV]).collect()
+}
 
 /// A role with its settings. A setting that the role does not have is `None`, or empty.
 #[derive(Debug)]
@@ -70,7 +76,7 @@ impl Role {
 
     /// Whether it starts its own log and database where none is named.
     pub fn embeds(&self) -> bool {
-        self.name == "dev"
+        self.name == DEV
     }
 
     /// Whether it is the embedded node.

@@ -37,6 +37,7 @@ metrics::metrics! {
 }
 
 /// What the writer of a node counts.
+#[derive(Debug)]
 pub(crate) struct Figures {
     changes: Counters<1>,
     events: Counters<0>,
@@ -44,12 +45,6 @@ pub(crate) struct Figures {
     sync_time: Histograms<0>,
     group_size: Histograms<0>,
     is_full: AtomicBool,
-}
-
-impl fmt::Debug for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Figures").finish_non_exhaustive()
-    }
 }
 
 impl Default for Figures {

@@ -47,6 +47,7 @@ mod writer;
 
 pub use access::users::InitialPasswords;
 pub use figures::METRICS;
+pub use log::free_space;
 pub use member::Advertised;
 pub use node::{Node, NodeError, NodeHandle, NodeOptions};
 pub use storage::{CheckReport, StorageError, check_log, remove_log};

@@ -1,5 +1,6 @@
 //! The log while the node runs: open, being reopened after a failed write, or out of disk space.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -79,12 +80,17 @@ impl Log {
 
     /// The free space of the disk, in bytes, if the system reports it.
     pub(crate) fn free(&self) -> Option<u64> {
-        let disk = rustix::fs::statvfs(&self.folder).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        free_space(&self.folder).ok()
     }
 
     /// The space that is left free, in bytes.
     pub(crate) fn kept_free(&self) -> u64 {
         self.kept_free
     }
+}
+
+/// The free space of the disk of a folder, in bytes, as far as this user may fill it.
+pub fn free_space(folder: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

@@ -50,9 +50,10 @@ metrics::metrics! {
 }
 
 /// What is counted of requests. Clones share it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct RequestFigures(Arc<Figures>);
 
+#[derive(Debug)]
 struct Figures {
     requests: Histograms<3>,
     in_flight: AtomicU64,
@@ -69,12 +70,6 @@ pub(crate) struct Counted {
 impl Default for RequestFigures {
     fn default() -> Self {
         Self(Arc::new(Figures { requests: Histograms::new(&REQUESTS, FAST), in_flight: AtomicU64::new(0) }))
-    }
-}
-
-impl fmt::Debug for RequestFigures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestFigures").finish_non_exhaustive()
     }
 }
 

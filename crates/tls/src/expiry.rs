@@ -1,5 +1,7 @@
 //! When a certificate expires.
 
+use std::path::Path;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
@@ -14,13 +16,11 @@ impl PemFile {
     }
 }
 
-/// Logs a warning if the certificate of a listener has expired: no client accepts it.
-pub(crate) fn warn_if_expired(certificate: &PemFile) {
-    if let Ok(Some(end)) = certificate.expiry()
-        && end <= Utc::now()
-    {
-        let path = certificate.path().display();
-        tracing::warn!("the certificate in {path} has expired, at {end}; renew it");
+/// Logs a warning if the certificate of a listener, which ends then, has expired: no client accepts
+/// it.
+pub(crate) fn warn_if_expired(certificate: &Path, end: DateTime<Utc>) {
+    if end <= Utc::now() {
+        tracing::warn!("the certificate in {} has expired, at {end}; renew it", certificate.display());
     }
 }
 

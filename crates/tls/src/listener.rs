@@ -100,7 +100,6 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
         return Err(FileFault::Setup("a listener needs a certificate and a key".to_owned()));
     };
     warn_if_exposed(key.path());
-    warn_if_expired(certificate);
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| FileFault::Setup(error.to_string()))?;
@@ -118,7 +117,11 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let expires = certificate.expiry()?.and_then(|end| end.timestamp().try_into().ok());
+    let end = certificate.expiry()?;
+    if let Some(end) = end {
+        warn_if_expired(certificate.path(), end);
+    }
+    let expires = end.and_then(|end| end.timestamp().try_into().ok());
     let config = builder.with_single_cert(certificate.certificates()?, key.key()?);
     let mut config = config.map_err(|source| FileFault::NoPair {
         certificate: certificate.path().to_owned(),

@@ -10,6 +10,8 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::lag::LagMeter;
+use crate::rows::WorkflowCountRow;
+use crate::store::counts_by_workflow;
 
 metrics::metrics! {
     LAG: 0 = Metric::gauge(
@@ -59,8 +61,8 @@ struct Figures {
     seconds: f64,
     log: u64,
     views: u64,
-    /// By workflow, version and state. Empty: not known.
-    orders: Vec<(String, i32, String, i64)>,
+    /// Empty: not known.
+    orders: Vec<WorkflowCountRow>,
 }
 
 impl ViewFigures {
@@ -72,7 +74,7 @@ impl ViewFigures {
 
     /// Measures them.
     pub async fn measure(&self) {
-        let counted = timeout(PATIENCE, orders_by_state(self.meter.pool()));
+        let counted = timeout(PATIENCE, counts_by_workflow(self.meter.pool()));
         let (lag, counted) = tokio::join!(timeout(PATIENCE, self.meter.measure()), counted);
         let lag = lag.ok().and_then(Result::ok);
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
@@ -88,13 +90,6 @@ impl ViewFigures {
     }
 }
 
-/// A row for each workflow, version and state.
-async fn orders_by_state(pool: &PgPool) -> Result<Vec<(String, i32, String, i64)>, sqlx::Error> {
-    sqlx::query_as("SELECT workflow, version, state, orders FROM workflow_counts ORDER BY workflow, version, state")
-        .fetch_all(pool)
-        .await
-}
-
 impl fmt::Debug for ViewFigures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ViewFigures").field("last", &self.last()).finish_non_exhaustive()
@@ -108,7 +103,7 @@ impl Collector for ViewFigures {
         LOG_POSITION.write(&mut encoder, log)?;
         VIEWS_POSITION.write(&mut encoder, views)?;
         let mut samples = ORDERS.samples(&mut encoder)?;
-        orders.iter().try_for_each(|(workflow, version, state, orders)| {
+        orders.iter().try_for_each(|WorkflowCountRow { workflow, version, state, orders }| {
             samples.add([workflow, &version.to_string(), state], u64::try_from(*orders).unwrap_or_default())
         })
     }

@@ -3,8 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use event_store_node::NodeOptions;
-use rustix::fs::statvfs;
+use event_store_node::{NodeOptions, free_space};
 use tokio::task::spawn_blocking;
 
 use crate::finding::Finding;
@@ -35,7 +34,7 @@ fn of_folder(data: &Path, log: &Path) -> Vec<Finding> {
         return vec![Finding::fault(ABOUT, told)];
     }
     let kept = NodeOptions::in_folder(log).kept_free;
-    match room(&there) {
+    match free_space(&there) {
         Err(error) => vec![Finding::fault(ABOUT, format!("the free space of {shown} is not known: {error}"))],
         Ok(free) if free < kept => {
             let told = format!(
@@ -66,11 +65,6 @@ fn nearest(folder: &Path) -> PathBuf {
 /// Creates a file without a name, which vanishes at once.
 fn writable(folder: &Path) -> io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
-}
-
-fn room(folder: &Path) -> io::Result<u64> {
-    let disk = statvfs(folder)?;
-    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 #[cfg(test)]

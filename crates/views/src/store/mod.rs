@@ -46,6 +46,7 @@ pub use keys::{Keys, Personal};
 use search::Search;
 pub use unknown::Unknown;
 pub(crate) use unknown::unknown;
+pub(crate) use workflows::counts_by_workflow;
 
 /// A snapshot of the views, which begins with the first read. One store serves one request, so that
 /// no answer mixes rows from before a change with rows from after it.

@@ -1,5 +1,7 @@
 //! The definitions, and how many orders follow each.
 
+use sqlx::PgExecutor;
+
 use super::Store;
 use crate::error::ViewsError;
 use crate::rows::{RegisteredRow, WorkflowCountRow};
@@ -15,8 +17,7 @@ impl Store {
 
     /// How many orders of each definition are in each state.
     pub async fn counts_by_workflow(&self) -> Result<Vec<WorkflowCountRow>, ViewsError> {
-        let rows = sqlx::query_as("SELECT workflow, version, state, orders FROM workflow_counts");
-        Ok(rows.fetch_all(&mut *self.snapshot().await?).await?)
+        Ok(counts_by_workflow(&mut *self.snapshot().await?).await?)
     }
 
     /// How many orders of a principal follow each definition, by state.
@@ -27,4 +28,10 @@ impl Store {
         );
         Ok(rows.bind(placed_by).fetch_all(&mut *self.snapshot().await?).await?)
     }
+}
+
+/// How many orders of each definition are in each state.
+pub(crate) async fn counts_by_workflow(db: impl PgExecutor<'_>) -> Result<Vec<WorkflowCountRow>, sqlx::Error> {
+    let rows = "SELECT workflow, version, state, orders FROM workflow_counts ORDER BY workflow, version, state";
+    sqlx::query_as(rows).fetch_all(db).await
 }
