@@ -6,12 +6,10 @@ use std::{
     process::Stdio,
 };
 
-use crate::{Search, advice::install_command, download, error::Error, identity::Identity};
+use crate::{Search, advice::install_command, error::Error, identity::Identity};
 
 /// Older versions are out of support.
 const OLDEST_MAJOR: u32 = 14;
-/// The version of a download.
-const FETCHED_MAJOR: u32 = 17;
 
 /// Folders that hold one folder per installed version: parent, prefix of the version's folder, and
 /// the rest of the path.
@@ -47,17 +45,15 @@ impl Binaries {
         if let Some(path) = search.pg_bin.clone().filter(|_| found.is_empty()) {
             return Err(Error::UnusablePgBin { path, install: install_command() });
         }
-        let download = match &search.download_to {
-            Some(cache) if search.pg_bin.is_none() => {
-                match download::fetch(data_version.unwrap_or(FETCHED_MAJOR), cache).await {
-                    Ok(folder) => match Self::inspect(&folder, identity) {
-                        Some(fetched) => return Ok(fetched),
-                        None => format!("those fetched into {} do not run here", folder.display()),
-                    },
-                    Err(reason) => format!("fetching failed: {reason}"),
-                }
-            }
-            _ => "fetching is not allowed".to_owned(),
+        let download = match &search.download {
+            Some(download) if search.pg_bin.is_none() => match download.fetch(data_version).await {
+                Ok(folder) => match Self::inspect(&folder, identity) {
+                    Some(fetched) => return Ok(fetched),
+                    None => format!("those downloaded into {} do not run here", folder.display()),
+                },
+                Err(reason) => format!("the download failed: {reason}"),
+            },
+            _ => "downloads are not allowed".to_owned(),
         };
         Err(none_fits(&folders, &found, data_version, download))
     }
@@ -103,8 +99,8 @@ fn candidates(search: &Search) -> Vec<PathBuf> {
         folders
             .extend(USUAL_PLACES.iter().flat_map(|(parent, prefix, rest)| versions(Path::new(parent), prefix, rest)));
     }
-    if let Some(cache) = &search.download_to {
-        folders.extend(versions(cache, "", "bin"));
+    if let Some(download) = &search.download {
+        folders.extend(versions(&download.cache, "", "bin"));
     }
     folders
 }

@@ -37,6 +37,7 @@ pub mod testing;
 
 pub use belongings::{Belongings, Claimed};
 pub use cluster::Cluster;
+pub use download::{Archive, Download};
 pub use error::Error;
 pub use exit::Exit;
 pub use options::{Options, Search};

@@ -1,10 +1,8 @@
 //! The options of a cluster.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use crate::download::Download;
 
 /// How and where to run a cluster.
 #[derive(Debug, Clone)]
@@ -45,8 +43,8 @@ pub struct Search {
     pub path: Option<OsString>,
     /// Whether to search the folders of distributions and Homebrew.
     pub usual_places: bool,
-    /// The folder for downloaded binaries; `None` forbids downloads.
-    pub download_to: Option<PathBuf>,
+    /// Downloads; `None` forbids them.
+    pub download: Option<Download>,
 }
 
 impl Search {
@@ -56,21 +54,7 @@ impl Search {
             pg_bin: std::env::var_os("PG_BIN").filter(|value| !value.is_empty()).map(PathBuf::from),
             path: std::env::var_os("PATH"),
             usual_places: true,
-            download_to: cache_folder(),
+            download: Download::from_environment(),
         }
     }
-}
-
-/// The server's user could not reach root's own cache, so root uses the machine's.
-fn cache_folder() -> Option<PathBuf> {
-    let base = if rustix::process::geteuid().is_root() {
-        Some(PathBuf::from("/var/cache"))
-    } else {
-        absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-    };
-    base.map(|base| base.join("tenuto/postgres"))
-}
-
-fn absolute(variable: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).map(PathBuf::from).filter(|path| Path::is_absolute(path))
 }

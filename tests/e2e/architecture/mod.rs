@@ -116,7 +116,7 @@ const ALLOWED: [(&str, &[&str]); 37] = [
         &["back-off", "domain", "event-store", "leader-consumer", "http-client", "http-problem", "signing"],
     ),
     ("crates/order-stream", &["domain", "event-store"]),
-    ("crates/postgres-cluster", &[]),
+    ("crates/postgres-cluster", &["http-client"]),
     (
         "crates/probes",
         &[

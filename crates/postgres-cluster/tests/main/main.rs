@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod databases;
+mod downloads;
 mod kills;
 mod places;
 mod rules;

@@ -39,7 +39,7 @@ async fn data_of_a_missing_version_stay_untouched_and_the_error_names_the_versio
     let data = options.folder.join("data");
     std::fs::create_dir_all(&data).unwrap();
     std::fs::write(data.join("PG_VERSION"), "9\n").unwrap();
-    let search = Search { download_to: None, ..Search::from_environment() };
+    let search = Search { download: None, ..Search::from_environment() };
     let refused = Cluster::start(Options { search, ..options }).await.unwrap_err();
     assert!(matches!(refused, Error::WrongVersion { .. }), "{refused:?}");
     assert!(refused.to_string().contains("written by PostgreSQL 9"), "{refused}");
