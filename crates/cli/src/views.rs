@@ -72,6 +72,15 @@ pub struct Standing {
 pub struct StepStanding {
     status: String,
     outcome: Option<String>,
+    mode: String,
+}
+
+impl StepStanding {
+    /// Whether it may wait for long: for a person, or for a participant that gave an interim
+    /// answer, such as "back-ordered".
+    fn may_take_long(&self) -> bool {
+        self.outcome.is_some() || self.mode == "AWAIT"
+    }
 }
 
 const STANDING: &str = "status state stuckReason revision";
@@ -82,13 +91,12 @@ impl Standing {
         matches!(self.state, State::Completed | State::Canceled | State::Stuck)
     }
 
-    /// Whether the order is at rest: it has ended, or each participant that it waits for has given
-    /// an interim answer, such as "back-ordered". An order that waits for a first answer is not at
-    /// rest.
+    /// Whether the order is at rest: it has ended, or it waits only for persons and for
+    /// participants that gave an interim answer. An order that waits for a first answer is not.
     pub fn is_at_rest(&self) -> bool {
         let mut waiting = self.steps.iter().filter(|step| step.status == "WAITING").peekable();
-        let answered = waiting.peek().is_some() && waiting.all(|step| step.outcome.is_some());
-        self.ended() || (self.state == State::Waiting && answered)
+        let at_rest = waiting.peek().is_some() && waiting.all(StepStanding::may_take_long);
+        self.ended() || (self.state == State::Waiting && at_rest)
     }
 }
 
@@ -101,7 +109,7 @@ pub async fn standings(client: &Client, ids: &[&str]) -> Result<Vec<Option<Stand
     let waiting: Vec<usize> = (0..standings.len()).filter(|index| unclear(&standings[*index])).collect();
     if !waiting.is_empty() {
         let their_ids: Vec<&str> = waiting.iter().map(|index| ids[*index]).collect();
-        let closer = ask(client, &their_ids, &format!("{STANDING} steps {{ status outcome }}")).await?;
+        let closer = ask(client, &their_ids, &format!("{STANDING} steps {{ status outcome mode }}")).await?;
         for (index, standing) in waiting.into_iter().zip(closer) {
             standings[index] = standing;
         }
@@ -218,7 +226,7 @@ pub struct News {
 pub async fn news(client: &Client, id: &str, after: Option<&str>) -> Result<Option<News>, CommandError> {
     let query = format!(
         "query($id: ID!, $after: String) {{ order(id: $id) {{
-            {STANDING} steps {{ status outcome }} timeline(first: 100, after: $after) {{ {ENTRIES} }}
+            {STANDING} steps {{ status outcome mode }} timeline(first: 100, after: $after) {{ {ENTRIES} }}
         }} }}"
     );
     order(client, &query, json!({ "id": id, "after": after })).await
@@ -309,8 +317,10 @@ mod tests {
     use crate::stub::Stub;
 
     fn standing(state: &str, steps: &[(&str, Option<&str>)]) -> Standing {
-        let steps: Vec<Value> =
-            steps.iter().map(|(status, outcome)| json!({ "status": status, "outcome": outcome })).collect();
+        let steps: Vec<Value> = steps
+            .iter()
+            .map(|(status, outcome)| json!({ "status": status, "outcome": outcome, "mode": "REQUEST" }))
+            .collect();
         serde_json::from_value(json!({ "status": "Placed", "state": state, "revision": 3, "steps": steps })).unwrap()
     }
 
@@ -320,6 +330,13 @@ mod tests {
         assert!(standing("CANCELED", &[]).is_at_rest());
         assert!(standing("STUCK", &[]).is_at_rest());
         assert!(standing("WAITING", &[("COMPLETED", Some("done")), ("WAITING", Some("backordered"))]).is_at_rest());
+    }
+
+    #[test]
+    fn an_order_that_waits_for_a_person_rests() {
+        let mut waiting = standing("WAITING", &[("WAITING", None)]);
+        "AWAIT".clone_into(&mut waiting.steps[0].mode);
+        assert!(waiting.is_at_rest());
     }
 
     #[test]
@@ -348,7 +365,7 @@ mod tests {
     async fn steps_are_asked_for_only_where_an_order_waits() {
         let stub = Stub::start().await;
         let waits = json!({ "status": "BackOrdered", "state": "WAITING", "revision": 9,
-            "steps": [{ "status": "WAITING", "outcome": "backordered" }] });
+            "steps": [{ "status": "WAITING", "outcome": "backordered", "mode": "REQUEST" }] });
         stub.order("b", waits);
         let standings = standings(&stub.client(), &["a", "b"]).await.unwrap();
         assert!(standings[0].is_none() && standings[1].as_ref().unwrap().is_at_rest());

@@ -19,7 +19,7 @@ pub struct WatchArgs {
     order: String,
     #[command(flatten)]
     server: ServerArgs,
-    /// Also stop when the order comes to rest before its end, for example because it is
+    /// Also stop when the order comes to rest before its end: it waits for a person, or is
     /// back-ordered
     #[arg(long)]
     until_rest: bool,

@@ -109,7 +109,7 @@ mod tests {
         let edges: Vec<Value> = entries.iter().map(|entry| json!({ "node": entry })).collect();
         let end = entries.last().map(|entry| format!("c{}", entry.revision));
         json!({ "data": { "order": {
-            "status": "Placed", "state": state, "revision": revision, "steps": [{ "status": "WAITING", "outcome": "backordered" }],
+            "status": "Placed", "state": state, "revision": revision, "steps": [{ "status": "WAITING", "outcome": "backordered", "mode": "REQUEST" }],
             "timeline": { "edges": edges, "pageInfo": { "hasNextPage": more, "endCursor": end } },
         } } })
     }
