@@ -64,12 +64,16 @@ async fn answer(world: &World, id: &str, body: Value) -> (u16, Value) {
     world.post(&format!("/orders/{id}/steps/approve/outcome"), &body).await
 }
 
-/// The entry of an order's timeline with this type.
+/// The entry of an order's timeline with this type, once the views have it.
 async fn entry(world: &World, id: &str, kind: &str) -> Value {
-    let order = world.order(id, "timeline(first: 100) { edges { node { type summary step actor reason } } }").await;
-    let edges = order["timeline"]["edges"].as_array().unwrap();
-    let found = edges.iter().map(|edge| &edge["node"]).find(|node| node["type"] == kind);
-    found.unwrap_or_else(|| panic!("no {kind}: {order}")).clone()
+    let entries = "timeline(first: 100) { edges { node { type summary step actor reason } } }";
+    let found = async || {
+        let order = world.order(id, entries).await;
+        let mut entries = order["timeline"]["edges"].as_array().unwrap().iter().map(|edge| &edge["node"]);
+        entries.find(|node| node["type"] == kind).cloned()
+    };
+    world.until(&format!("{id} has {kind}"), async || found().await.is_some()).await;
+    found().await.unwrap()
 }
 
 /// Scripts a fault, or removes all of them.
