@@ -33,7 +33,8 @@ fn runs(block: &Block) -> bool {
 fn script(page: &Page, base: &str) -> String {
     let mut lines = vec![String::new(); page.text.lines().count()];
     // The first line of a page is its title.
-    "set -Eeuo pipefail; exec 2>&1; trap 'echo \"the command at line $LINENO ended with $?\"' ERR"
+    "set -Eeuo pipefail; exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT; \
+     trap 'echo \"the command at line $LINENO ended with $?\"' ERR"
         .clone_into(&mut lines[0]);
     for block in page.blocks.iter().filter(|block| runs(block)) {
         let mark = format!("printf '\\n%s %s\\n' '{MARK}' {}", block.opens);
