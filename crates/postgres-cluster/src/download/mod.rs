@@ -66,7 +66,7 @@ impl Download {
         let url = format!("{}{}", self.base_url.trim_end_matches('/'), archive.path);
         let megabytes = archive.size_bytes.div_ceil(1_000_000);
         let (version, cache) = (&archive.version, self.cache.display());
-        tracing::info!(
+        tracing::warn!(
             "no PostgreSQL server is installed: downloading PostgreSQL {version} ({megabytes} MB) from {url} to {cache}"
         );
         receive::receive(&url, archive, &packed).await?;
