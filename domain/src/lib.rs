@@ -10,12 +10,14 @@
 //! - [`replay`] repeats the decisions of a history, and explains each.
 //! - [`backtest`] runs a past order through another definition.
 //! - [`proof`] checks that a history is unchanged.
+//! - [`expectation`] estimates when orders and steps end.
 //! - [`wire`] is the only module that knows how the log stores events.
 //! - [`views`] defines what users see of an order.
 
 pub mod backtest;
 pub mod duration;
 pub mod error_class;
+pub mod expectation;
 pub mod fault_matrix;
 pub mod filter;
 pub mod ids;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::clock::Clock;
 use super::event::{
     Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepFailed, StepStarted,
 };
@@ -54,9 +55,11 @@ pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransi
     let at = event.at();
     if let Some(id) = event.moved_step() {
         let known = state.steps.remove(id).map(Arc::unwrap_or_clone);
+        let begun_at = known.as_ref().filter(|step| !step.was_held_before_it_began()).map(|step| step.begun_at);
         let mut next =
             next_step(known, event, state.phase).map_err(|because| illegal(format!("step {id:?} {because}")))?;
         next.since = at;
+        next.begun_at = begun_at.unwrap_or_else(|| state.clock.reading(at));
         if matches!(
             next.stage,
             Stage::Completed | Stage::Failed { maybe_done: true } | Stage::Held { maybe_done: true }
@@ -134,6 +137,7 @@ pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransi
     // The next decision does the rest, or is split again.
     state.split = matches!(event, Event::DecisionSplit(_)).then_some(at);
     state.updated_at = at;
+    state.clock.set(at, state.paused.is_none() && state.stuck.is_none());
     Ok(())
 }
 
@@ -187,6 +191,7 @@ fn placed_state(placed: &OrderPlaced) -> Order {
         result_error: None,
         updated_at: placed.at,
         ended_at: None,
+        clock: Clock::starting(placed.at),
         placed: Arc::new(placed.clone()),
     }
 }
@@ -216,6 +221,7 @@ impl StepState {
             last_error: None,
             started_at: at,
             ended_at: None,
+            begun_at: TimeDelta::zero(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod asked;
 mod attempt_id;
+mod clock;
 mod command;
 mod content;
 mod customer_key;
@@ -29,6 +30,7 @@ mod summary;
 mod transition_tests;
 
 pub use attempt_id::AttemptId;
+pub use clock::Clock;
 pub use command::{
     Answer, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
 };

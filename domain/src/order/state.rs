@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::attempt_id::AttemptId;
+use super::clock::Clock;
 use super::event::{Basis, Direction, Mode, OrderPlaced};
 use super::personal::Placeholders;
 use super::recorded_answer::{Content, OnRecord, RecordedAnswer};
@@ -52,6 +54,8 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// The time that counts.
+    pub clock: Clock,
 }
 
 /// The part of the workflow that applies to an order.
@@ -129,6 +133,8 @@ pub struct StepState {
     pub started_at: Timestamp,
     /// When it was last settled.
     pub ended_at: Option<Timestamp>,
+    /// What the order's clock showed when it began.
+    pub begun_at: TimeDelta,
 }
 
 /// An action of a participant.
@@ -302,7 +308,7 @@ impl Stage {
     }
 
     /// Whether the step is open in this direction.
-    pub(super) fn is_open_in(self, direction: Direction) -> bool {
+    pub fn is_open_in(self, direction: Direction) -> bool {
         self.open_direction() == Some(direction)
     }
 }

@@ -149,6 +149,7 @@ impl Situation {
             last_error: Some("before".to_owned()),
             started_at: at(5),
             ended_at: None,
+            begun_at: TimeDelta::zero(),
         }
     }
 }
@@ -317,6 +318,8 @@ fn fields(state: &Order) -> BTreeMap<String, String> {
         result_error,
         updated_at,
         ended_at,
+        // The tests of expected times are about these.
+        clock: _,
     } = state;
     let mut fields: BTreeMap<String, String> = [
         ("status", text(status)),
@@ -368,6 +371,7 @@ fn fields_of_step(step: &StepState) -> [(&'static str, String); 22] {
         last_error,
         started_at,
         ended_at,
+        begun_at: _,
     } = step;
     [
         ("stage", text(stage)),
