@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use domain::expectation::Expected;
 use domain::ids::{OrderId, StepId};
 use domain::stream_prefix;
 use domain::views::{CallView, steps_moved_by};
@@ -19,7 +20,7 @@ use order_stream::{FoldedOrder, OrderFault, is_foreign};
 use sqlx::PgConnection;
 use views::OutlineStep;
 use views::parked::Parked;
-use views::writer::{TimelineColumns, WorkflowColumns};
+use views::writer::{EstimateColumns, TimelineColumns, WorkflowColumns};
 
 use crate::error::Interruption;
 use crate::states::{Known, States};
@@ -32,6 +33,8 @@ const EARLIER_PARKED: &str = "an earlier event of this order is parked";
 pub(crate) struct Batch {
     pub orders: HashMap<OrderId, Work>,
     pub timeline: TimelineColumns,
+    /// The histograms that got samples.
+    pub estimates: EstimateColumns,
     pub workflows: WorkflowColumns,
     pub parked: Vec<Parked>,
     /// The orders whose streams' metadata changed, each with the reason why a part of it is hidden
@@ -47,6 +50,8 @@ pub(crate) struct Work {
     pub known: Known,
     /// The steps that changed; `None`: nothing of the order changed.
     pub changed_steps: Option<BTreeSet<StepId>>,
+    /// What is expected of it after its last event, by the samples up to that event.
+    pub expected: Expected,
     /// The state before the event that had to be parked.
     pub before_parked: Option<Box<FoldedOrder>>,
 }
@@ -80,6 +85,7 @@ impl Batch {
         events: &[RecordedEvent],
     ) -> Result<Self, Interruption> {
         let mut batch = Self::default();
+        states.estimates.begin(db).await?;
         for event in events {
             if let Some(order) = OrderId::from_stream(&event.stream) {
                 batch.fold_order_event(states, db, order, event).await?;
@@ -91,6 +97,7 @@ impl Batch {
                 batch.park(event, reason);
             }
         }
+        batch.estimates = states.estimates.changed();
         Ok(batch)
     }
 
@@ -99,13 +106,17 @@ impl Batch {
         let mut batch = Self::default();
         batch.park(event, reason);
         if let Some(order) = OrderId::from_stream(&event.stream) {
-            batch.orders.insert(order, Work { known: Known::Parked, changed_steps: None, before_parked: None });
+            batch.orders.insert(
+                order,
+                Work { known: Known::Parked, changed_steps: None, expected: Expected::default(), before_parked: None },
+            );
         }
         batch
     }
 
     /// Returns the orders to memory, after the batch is committed.
     pub fn keep(self, states: &mut States) {
+        states.estimates.keep(&self.estimates);
         for (order, work) in self.orders {
             states.keep(order, work.known);
         }
@@ -121,6 +132,7 @@ impl Batch {
         let work = self.orders.entry(order).or_insert_with_key(|order| Work {
             known: states.recall(order),
             changed_steps: None,
+            expected: Expected::default(),
             before_parked: None,
         });
         if work.known.includes(event.revision) {
@@ -147,6 +159,7 @@ impl Batch {
                 Ok(Applied { folded, decoded, call }) => {
                     let steps = work.changed_steps.get_or_insert_default();
                     steps.extend(steps_moved_by(&decoded.event, &folded.state));
+                    work.expected = states.estimates.add(&decoded.event, &folded);
                     self.timeline.push(event, &decoded, &folded.state, call);
                     work.known = Known::Folded(Box::new(folded));
                 }

@@ -20,6 +20,7 @@ mod apply;
 mod changes;
 pub mod compare;
 mod error;
+mod estimates;
 mod figures;
 mod fold;
 mod health;

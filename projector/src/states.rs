@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use views::parked;
 
 use crate::error::Interruption;
+use crate::estimates::KnownEstimates;
 
 /// What is known of an order before its next event.
 #[derive(Debug)]
@@ -31,11 +32,13 @@ pub(crate) enum Known {
 pub(crate) struct States {
     log: EventStore,
     recent: LruCache<OrderId, Known>,
+    /// How long steps and orders took.
+    pub estimates: KnownEstimates,
 }
 
 impl States {
     pub fn new(log: EventStore, capacity: NonZeroUsize) -> Self {
-        Self { log, recent: LruCache::new(capacity) }
+        Self { log, recent: LruCache::new(capacity), estimates: KnownEstimates::default() }
     }
 
     /// Takes an order out of memory. If the batch is not committed, the order is read from the log

@@ -244,7 +244,7 @@ struct Entry {
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
                      SET LOCAL statement_timeout = '30s'; SET LOCAL jit = off;
-                     LOCK TABLE orders, steps, timeline, todo, order_counts, workflow_counts, workflows, parked IN ACCESS SHARE MODE";
+                     LOCK TABLE orders, steps, timeline, todo, order_counts, workflow_counts, estimates, expectations, workflows, parked IN ACCESS SHARE MODE";
 
 /// The bare handler.
 async fn order(State(pool): State<PgPool>, Path(id): Path<String>) -> Json<Order> {

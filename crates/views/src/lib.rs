@@ -20,6 +20,7 @@ pub mod compare;
 pub mod customer_keys;
 pub mod customer_orders;
 mod error;
+mod estimates;
 mod figures;
 mod keyless;
 mod lag;
@@ -45,6 +46,7 @@ mod view_figures;
 pub mod writer;
 
 pub use error::{ViewsError, is_outage};
+pub use estimates::estimates;
 pub use figures::{held_steps, workflow_sources, workflows_in_use};
 pub use keyless::{Keyless, keyless};
 pub use lag::{Lag, LagMeter};

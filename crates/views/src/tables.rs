@@ -20,6 +20,10 @@ pub enum View {
     Counts,
     /// How many orders of each definition are in each state.
     WorkflowCounts,
+    /// How long steps and orders of each definition took.
+    Estimates,
+    /// When open orders and their open steps are expected to end.
+    Expectations,
     /// Registered definitions.
     Workflows,
     /// Events that are set aside.
@@ -28,13 +32,15 @@ pub enum View {
 
 impl View {
     /// In the order in which every process locks them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Orders,
         Self::Steps,
         Self::Timeline,
         Self::Todo,
         Self::Counts,
         Self::WorkflowCounts,
+        Self::Estimates,
+        Self::Expectations,
         Self::Workflows,
         Self::Parked,
     ];
@@ -48,6 +54,8 @@ impl View {
             Self::Todo => "todo",
             Self::Counts => "order_counts",
             Self::WorkflowCounts => "workflow_counts",
+            Self::Estimates => "estimates",
+            Self::Expectations => "expectations",
             Self::Workflows => "workflows",
             Self::Parked => "parked",
         }
@@ -59,9 +67,10 @@ impl View {
             Self::Orders => &["id"],
             Self::Steps => &["order_id", "step"],
             Self::Timeline => &["order_id", "revision"],
-            Self::Todo => &["order_id"],
+            Self::Todo | Self::Expectations => &["order_id"],
             Self::Counts => &["hour", "state", "status"],
             Self::WorkflowCounts => &["workflow", "version", "state"],
+            Self::Estimates => &["workflow", "step", "part", "version"],
             Self::Workflows => &["name", "version"],
             Self::Parked => &["stream", "revision"],
         }

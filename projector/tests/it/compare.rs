@@ -7,7 +7,8 @@ use crate::histories::all_ways;
 use crate::poison::poisoned;
 use crate::support::{Log, Running, Views, batches_of};
 
-/// Every view, with the columns of its key.
+/// Every view whose rows follow from one stream each, or count other rows, with the columns of its
+/// key. What is expected follows from all orders: a rebuild compares it.
 const TABLES: [(&str, &[&str]); 8] = [
     ("orders", &["id"]),
     ("steps", &["order_id", "step"]),

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::histories::{all_ways, just_placed};
 use crate::support::{Log, Running, Views, batches_of};
 
-fn all() -> RebuildOptions {
+pub fn all() -> RebuildOptions {
     RebuildOptions { views: View::ALL.to_vec(), only_check: false, restart: false, adopt: false }
 }
 
-async fn run(log: &Log, views: &Views, options: &RebuildOptions) -> Result<Rebuilt, RebuildError> {
+pub async fn run(log: &Log, views: &Views, options: &RebuildOptions) -> Result<Rebuilt, RebuildError> {
     rebuild(options, &log.store, &views.pool, &CancellationToken::new(), |_| {}).await
 }
 

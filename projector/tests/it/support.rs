@@ -99,6 +99,8 @@ impl Views {
              UNION ALL SELECT 'entry ' || to_jsonb(t)::text FROM timeline t UNION ALL SELECT 'due ' || to_jsonb(t)::text FROM todo t
              UNION ALL SELECT 'count ' || to_jsonb(t)::text FROM order_counts t
              UNION ALL SELECT 'by workflow ' || to_jsonb(t)::text FROM workflow_counts t
+             UNION ALL SELECT 'estimate ' || to_jsonb(t)::text FROM estimates t
+             UNION ALL SELECT 'expected ' || to_jsonb(t)::text FROM expectations t
              UNION ALL SELECT 'workflow ' || to_jsonb(t)::text FROM workflows t
              UNION ALL SELECT 'parked ' || to_jsonb(t)::text FROM parked t ORDER BY 1",
         )

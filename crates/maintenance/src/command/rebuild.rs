@@ -70,6 +70,10 @@ enum ViewName {
     OrderCounts,
     /// The number of orders of each definition in each state
     WorkflowCounts,
+    /// How long steps and orders of each definition took
+    Estimates,
+    /// When open orders and their open steps are expected to end
+    Expectations,
     /// Registered definitions
     Workflows,
 }
@@ -83,6 +87,8 @@ impl From<ViewName> for View {
             ViewName::Todo => Self::Todo,
             ViewName::OrderCounts => Self::Counts,
             ViewName::WorkflowCounts => Self::WorkflowCounts,
+            ViewName::Estimates => Self::Estimates,
+            ViewName::Expectations => Self::Expectations,
             ViewName::Workflows => Self::Workflows,
         }
     }

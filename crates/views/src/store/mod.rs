@@ -322,7 +322,7 @@ const FILTERS: usize = 100;
 /// of them in between.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
                      SET LOCAL statement_timeout = '30s'; SET LOCAL jit = off;
-                     LOCK TABLE orders, steps, timeline, todo, order_counts, workflow_counts, workflows, parked IN ACCESS SHARE MODE";
+                     LOCK TABLE orders, steps, timeline, todo, order_counts, workflow_counts, estimates, expectations, workflows, parked IN ACCESS SHARE MODE";
 
 /// Runs as a separate task, which continues when the request is dropped. If sqlx (0.9) is dropped
 /// at a bad moment, it loses track of the `BEGIN` that it has sent, and the connection's next user

@@ -11,7 +11,9 @@ use domain::ids::OrderId;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::checkpoint::CheckpointMove;
-use super::columns::{OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns};
+use super::columns::{
+    EstimateColumns, ExpectationColumns, OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns,
+};
 use super::counts::{COUNTED, COUNTED_BY_WORKFLOW};
 use super::error::WriteError;
 use super::parameters::Parameters;
@@ -32,6 +34,12 @@ pub struct Changes<'a> {
     pub todo: TodoColumns,
     /// Those of them without due work.
     pub without_due_work: Vec<String>,
+    /// When they and their open steps are expected to end.
+    pub expectations: ExpectationColumns,
+    /// Those of them of which nothing is expected.
+    pub unexpected: Vec<String>,
+    /// The histograms that got samples.
+    pub estimates: &'a EstimateColumns,
     /// Events of orders.
     pub timeline: &'a TimelineColumns,
     /// Definitions.
@@ -80,6 +88,9 @@ impl Changes<'_> {
         let steps = parameters.rows(&self.steps);
         let todo = parameters.rows(&self.todo);
         let without_due_work = parameters.bind(&self.without_due_work);
+        let expectations = parameters.rows(&self.expectations);
+        let unexpected = parameters.bind(&self.unexpected);
+        let estimates = parameters.rows(self.estimates);
         let timeline = parameters.rows(self.timeline);
         let moved_channel = to.channel(&mut parameters);
         let ended_channel = parameters.bind(channels::ENDED);
@@ -106,6 +117,19 @@ impl Changes<'_> {
         ON CONFLICT (order_id) DO UPDATE SET {todo_updates}
     ), done AS (
         DELETE FROM todo WHERE order_id = ANY({without_due_work}) AND order_id IN (SELECT id FROM changed)
+    ), expected AS (
+        INSERT INTO expectations ({expectation_names})
+        SELECT * FROM unnest({expectation_arrays}) AS expected (order_id)
+        WHERE expected.order_id IN (SELECT id FROM changed)
+        ON CONFLICT (order_id) DO UPDATE SET {expectation_updates}
+        WHERE (expectations.expected_at, expectations.steps) IS DISTINCT FROM (excluded.expected_at, excluded.steps)
+    ), not_expected AS (
+        DELETE FROM expectations WHERE order_id = ANY({unexpected}) AND order_id IN (SELECT id FROM changed)
+    ), estimated AS (
+        INSERT INTO estimates ({estimate_names})
+        SELECT * FROM unnest({estimate_arrays})
+        WHERE EXISTS (SELECT FROM moved)
+        ON CONFLICT (workflow, step, part, version) DO UPDATE SET {estimate_updates}
     ), recorded AS (
         INSERT INTO timeline ({entry_names})
         SELECT * FROM unnest({entry_arrays})
@@ -125,6 +149,12 @@ impl Changes<'_> {
                 todo_names = todo.names(),
                 todo_arrays = todo.arrays(),
                 todo_updates = todo.updates(),
+                expectation_names = expectations.names(),
+                expectation_arrays = expectations.arrays(),
+                expectation_updates = expectations.updates(),
+                estimate_names = estimates.names(),
+                estimate_arrays = estimates.arrays(),
+                estimate_updates = estimates.updates(),
                 entry_names = timeline.names(),
                 entry_arrays = timeline.arrays(),
             )

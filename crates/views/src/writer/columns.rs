@@ -1,6 +1,7 @@
 //! The rows that the projector writes. A column, its type and its values stand in one line.
 
 use chrono::{DateTime, Utc};
+use domain::expectation::{Estimate, EstimateKey, Expected};
 use domain::ids::OrderId;
 use domain::order::Order;
 use domain::views::{CallView, EntryView, OrderView, StepView};
@@ -73,6 +74,30 @@ columns! {
         due_at: Moment, "timestamptz[]", Follows;
         revision: i64, "bigint[]", Follows;
         position: i64, "bigint[]", Follows;
+    }
+}
+
+columns! {
+    /// Rows of `estimates`.
+    pub struct EstimateColumns {
+        workflow: String, "text[]", Never;
+        step: String, "text[]", Never;
+        part: &'static str, "text[]", Never;
+        version: i64, "bigint[]", Never;
+        samples: i64, "bigint[]", Follows;
+        p50_ms: Option<i64>, "bigint[]", Follows;
+        p95_ms: Option<i64>, "bigint[]", Follows;
+        histogram: Vec<u8>, "bytea[]", Follows;
+        position: i64, "bigint[]", Follows;
+    }
+}
+
+columns! {
+    /// Rows of `expectations`.
+    pub struct ExpectationColumns {
+        order_id: String, "text[]", Never;
+        expected_at: Option<Moment>, "timestamptz[]", Follows;
+        steps: String, "text[]::jsonb[]", Follows;
     }
 }
 
@@ -180,6 +205,41 @@ impl TodoColumns {
         self.due_at.push(due_at);
         self.revision.push(revision.cast_signed());
         self.position.push(position.commit.cast_signed());
+    }
+}
+
+impl EstimateColumns {
+    /// The number of rows.
+    #[expect(clippy::len_without_is_empty, reason = "it is compared with another number")]
+    pub fn len(&self) -> usize {
+        self.workflow.len()
+    }
+
+    /// Adds a histogram.
+    pub fn push(&mut self, key: &EstimateKey, Estimate { histogram, position }: &Estimate) {
+        self.workflow.push(key.workflow.clone());
+        self.step.push(key.step.clone());
+        self.part.push(key.part.as_str());
+        self.version.push(key.version.into());
+        self.samples.push(histogram.samples().cast_signed());
+        self.p50_ms.push(histogram.median().map(|took| took.num_milliseconds()));
+        self.p95_ms.push(histogram.bound().map(|took| took.num_milliseconds()));
+        self.histogram.push(histogram.to_bytes());
+        self.position.push(position.cast_signed());
+    }
+}
+
+impl ExpectationColumns {
+    /// Adds what is expected of an order.
+    pub fn push(
+        &mut self,
+        order: &OrderId,
+        Expected { order: ends, steps }: &Expected,
+    ) -> Result<(), serde_json::Error> {
+        self.steps.push(serde_json::to_string(steps)?);
+        self.order_id.push(order.to_string());
+        self.expected_at.push(*ends);
+        Ok(())
     }
 }
 

@@ -14,7 +14,9 @@ use sqlx::PgConnection;
 
 pub use batch::Changes;
 pub use checkpoint::{CheckpointMove, move_checkpoint};
-pub use columns::{OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns};
+pub use columns::{
+    EstimateColumns, ExpectationColumns, OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns,
+};
 pub use error::WriteError;
 
 /// What every transaction of the writer's connection relies on.
