@@ -37,6 +37,9 @@ pub struct OrderFilter {
     ended_at: Option<DateTimeRange>,
     /// A step that has begun or was skipped.
     step: Option<StepFilter>,
+    /// Whether the order is late: whether the time has passed by which it was expected to end. In a
+    /// subscription, an order arrives when it becomes late.
+    late: Option<bool>,
     /// Text in the reason why the order is stuck. Capital and small letters are the same.
     stuck_reason: Option<String>,
     /// Other data that the shop keeps with the order. An order matches all of these.
@@ -110,6 +113,7 @@ impl OrderFilter {
             updated_at: range(self.updated_at),
             ended_at: range(self.ended_at),
             step: self.step.map(StepFilter::read).transpose()?,
+            late: self.late,
             stuck_reason: self.stuck_reason,
             attributes: self.attributes.into_iter().flatten().map(attribute).collect(),
         };

@@ -1,5 +1,6 @@
 //! The status of an order, as the views have it.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use views::StatusRow;
@@ -17,6 +18,9 @@ pub struct OrderStatus {
     pub status: String,
     /// The state of its execution.
     pub state: String,
+    /// When it is expected to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_at: Option<DateTime<Utc>>,
     /// Why the workflow's `result` has no value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_error: Option<String>,
@@ -36,6 +40,7 @@ impl From<StatusRow> for OrderStatus {
             order_id: row.id,
             status: row.status,
             state: row.state,
+            expected_at: row.expected_at,
             result_error: row.result_error,
             placed_by: row.placed_by,
             revision: row.revision.cast_unsigned(),

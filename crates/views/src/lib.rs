@@ -58,9 +58,10 @@ pub use page::Page;
 pub use remedy::later_version;
 pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
-    ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, Head, HourRow, NoteRow, OrderRow, OutlineStep,
-    ParkedRow, ParticipantRow, ParticipantWorkRow, PastCountRow, ProgressRow, RegisteredRow, StatusRow, StepRow,
-    TimelineRow, TroubleRow, WorkflowCountRow, WorkflowKey, WorkflowRow,
+    ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, EstimateRow, ExpectationRow, Head, HourRow,
+    LateCountRow, NoteRow, OrderRow, OutlineStep, ParkedRow, ParticipantRow, ParticipantWorkRow, PastCountRow,
+    ProgressRow, RegisteredRow, StatusRow, StepRow, TimelineRow, TroubleRow, WorkflowCountRow, WorkflowKey,
+    WorkflowRow,
 };
 pub use server_report::{DatabaseReport, server_report};
 pub use shadow::Shadow;

@@ -2,6 +2,8 @@
 
 #![expect(missing_docs, reason = "the migrations describe the columns")]
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use domain::order::{Address, Line, Placeholders, Sealed};
 use event_store::Position;
@@ -70,6 +72,32 @@ pub struct StepRow {
     pub next_attempt_at: Option<DateTime<Utc>>,
 }
 
+/// A row of `expectations`.
+#[derive(Debug, Clone, FromRow)]
+pub struct ExpectationRow {
+    pub order_id: String,
+    pub expected_at: Option<DateTime<Utc>>,
+    /// The open steps.
+    pub steps: Json<BTreeMap<String, DateTime<Utc>>>,
+}
+
+/// How long a step of a definition takes; without a name, how long its orders take.
+#[derive(Debug, Clone, FromRow)]
+pub struct EstimateRow {
+    pub step: String,
+    pub samples: i64,
+    pub p50_ms: Option<i64>,
+    pub p95_ms: Option<i64>,
+}
+
+/// How many orders of a definition are late.
+#[derive(Debug, Clone, FromRow)]
+pub struct LateCountRow {
+    pub workflow: String,
+    pub version: i32,
+    pub orders: i64,
+}
+
 /// A step that waits for a person.
 #[derive(Debug, Clone, FromRow)]
 pub struct ApprovalRow {
@@ -107,13 +135,13 @@ pub struct NoteRow {
     pub order_id: String,
 }
 
-/// An order that is stuck or late.
+/// An order that is stuck, overdue or late.
 #[derive(Debug, Clone, FromRow)]
 pub struct TroubleRow {
     pub id: String,
     pub workflow: String,
     pub version: i32,
-    /// The step at which it is stuck, or that is due.
+    /// The step at which it is stuck, that is due, or that it waits for.
     pub step: Option<String>,
     pub participant: Option<String>,
     pub status: Option<String>,
@@ -200,6 +228,7 @@ pub struct StatusRow {
     pub id: String,
     pub status: String,
     pub state: String,
+    pub expected_at: Option<DateTime<Utc>>,
     pub result_error: Option<String>,
     pub placed_by: Option<String>,
     pub revision: i64,

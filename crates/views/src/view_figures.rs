@@ -10,8 +10,8 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::lag::LagMeter;
-use crate::rows::WorkflowCountRow;
-use crate::store::counts_by_workflow;
+use crate::rows::{LateCountRow, WorkflowCountRow};
+use crate::store::{counts_by_workflow, late_by_workflow};
 
 metrics::metrics! {
     LAG: 0 = Metric::gauge(
@@ -25,6 +25,11 @@ metrics::metrics! {
         "tenuto_orders",
         ["workflow", "version", "state"],
         "Orders by their state, as the views have them: the same on each instance",
+    );
+    LATE: 2 = Metric::gauge(
+        "tenuto_orders_late",
+        ["workflow", "version"],
+        "Orders that should have ended by now, in 95 of 100 cases: the same on each instance",
     );
     KEYLESS: 0 = Metric::gauge("tenuto_keyless_orders", [], "Orders whose key of personal data is missing");
     KEYLESS_OPEN: 0 = Metric::gauge(
@@ -63,19 +68,21 @@ struct Figures {
     views: u64,
     /// Empty: not known.
     orders: Vec<WorkflowCountRow>,
+    late: Vec<LateCountRow>,
 }
 
 impl ViewFigures {
     /// The figures of this meter's views, which are not measured yet.
     pub fn new(meter: LagMeter) -> Self {
-        let none = Figures { seconds: f64::NAN, log: 0, views: 0, orders: Vec::new() };
+        let none = Figures { seconds: f64::NAN, log: 0, views: 0, orders: Vec::new(), late: Vec::new() };
         Self { meter, last: Arc::new(RwLock::new(none)) }
     }
 
     /// Measures them.
     pub async fn measure(&self) {
         let counted = timeout(PATIENCE, counts_by_workflow(self.meter.pool()));
-        let (lag, counted) = tokio::join!(timeout(PATIENCE, self.meter.measure()), counted);
+        let late = timeout(PATIENCE, late_by_workflow(self.meter.pool()));
+        let (lag, counted, late) = tokio::join!(timeout(PATIENCE, self.meter.measure()), counted, late);
         let lag = lag.ok().and_then(Result::ok);
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         last.seconds = lag.and_then(|lag| lag.seconds).unwrap_or(f64::NAN);
@@ -83,6 +90,7 @@ impl ViewFigures {
             (last.log, last.views) = (lag.log.unwrap_or_default(), lag.views.unwrap_or_default());
         }
         last.orders = counted.ok().and_then(Result::ok).unwrap_or_default();
+        last.late = late.ok().and_then(Result::ok).unwrap_or_default();
     }
 
     fn last(&self) -> Figures {
@@ -98,13 +106,17 @@ impl fmt::Debug for ViewFigures {
 
 impl Collector for ViewFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Figures { seconds, log, views, orders } = self.last();
+        let Figures { seconds, log, views, orders, late } = self.last();
         LAG.write(&mut encoder, seconds)?;
         LOG_POSITION.write(&mut encoder, log)?;
         VIEWS_POSITION.write(&mut encoder, views)?;
         let mut samples = ORDERS.samples(&mut encoder)?;
         orders.iter().try_for_each(|WorkflowCountRow { workflow, version, state, orders }| {
             samples.add([workflow, &version.to_string(), state], u64::try_from(*orders).unwrap_or_default())
+        })?;
+        let mut samples = LATE.samples(&mut encoder)?;
+        late.iter().try_for_each(|LateCountRow { workflow, version, orders }| {
+            samples.add([workflow, &version.to_string()], u64::try_from(*orders).unwrap_or_default())
         })
     }
 }

@@ -81,6 +81,10 @@ pub struct OrderFilter {
     /// A step that something has happened to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<StepFilter>,
+    /// Whether it is late: whether the time has passed by which it was expected to end. Only the
+    /// views know this, and only of the present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<bool>,
     /// Text in the reason why it waits for an operator, whether in capitals or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stuck_reason: Option<String>,
@@ -104,6 +108,7 @@ impl OrderFilter {
             && self.updated_at.has(Some(order.updated_at))
             && self.ended_at.has(order.ended_at)
             && self.step.as_ref().is_none_or(|step| order.steps.iter().any(|known| step.selects(known)))
+            && self.late.is_none_or(|late| late == order.late)
             && self.stuck_reason.as_ref().is_none_or(|text| is_in(text, order.stuck_reason))
             && self.attributes.iter().all(|attribute| attribute.selects(order.attributes))
     }

@@ -24,6 +24,8 @@ pub struct OrderSummary<'a> {
     /// Those that something has happened to.
     pub steps: Vec<StepSummary<'a>>,
     pub stuck_reason: Option<&'a str>,
+    /// An order that is read from the log is not late.
+    pub late: bool,
     pub attributes: &'a Map<String, Value>,
 }
 
@@ -81,6 +83,7 @@ impl<'a> OrderSummary<'a> {
             ended_at: None,
             steps: Vec::new(),
             stuck_reason: None,
+            late: false,
             attributes: &placed.attributes,
         }
     }

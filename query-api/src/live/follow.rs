@@ -88,6 +88,9 @@ impl Follower {
                 }
                 Stage::Following(membership) => {
                     let change = membership.next().await?;
+                    if change.became_late {
+                        return Ok(change.order);
+                    }
                     if change.position() > self.through {
                         self.through = change.position();
                         return Ok(change.order);

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::filter::OrderFilter;
 use sqlx::PgPool;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OnceCell, mpsc, oneshot};
+use tokio::time::Instant;
 use views::{ViewsError, checkpoint};
 
 use super::subscription::{Ended, Interest, QUEUE};
-use super::window::{Change, Watched, read};
+use super::window::{Change, Watched, became_late, read};
 use crate::error::QueryError;
 use crate::view_position::{AnnouncedPosition, ViewPosition};
 
@@ -96,9 +98,15 @@ impl Queue {
 
 fn begin(pool: PgPool, announced: AnnouncedPosition) -> mpsc::Sender<Joining> {
     let (sender, joining) = mpsc::channel(JOINING);
-    tokio::spawn(
-        Members { pool, by_order: HashMap::new(), by_criteria: Vec::new(), through: 0 }.serve(joining, announced),
-    );
+    let members = Members {
+        pool,
+        by_order: HashMap::new(),
+        by_criteria: Vec::new(),
+        through: 0,
+        late_until: Utc::now(),
+        looked_for_late: Instant::now(),
+    };
+    tokio::spawn(members.serve(joining, announced));
     sender
 }
 
@@ -108,6 +116,9 @@ struct Members {
     by_order: HashMap<String, Vec<Queue>>,
     by_criteria: Vec<(OrderFilter, Vec<Queue>)>,
     through: i64,
+    /// The moment up to which they have the orders that became late.
+    late_until: DateTime<Utc>,
+    looked_for_late: Instant,
 }
 
 impl Members {
@@ -139,7 +150,10 @@ impl Members {
     async fn take_in(&mut self, new: &mut Vec<Joining>) {
         if !new.is_empty() && self.is_empty() {
             match checkpoint::read(&self.pool).await {
-                Ok(checkpoint) => self.through = checkpoint.map_or(0, |at| at.commit.cast_signed()),
+                Ok(checkpoint) => {
+                    self.through = checkpoint.map_or(0, |at| at.commit.cast_signed());
+                    self.late_until = Utc::now();
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the views cannot be read, and no client can subscribe");
                     new.clear();
@@ -173,10 +187,23 @@ impl Members {
             }
             self.through = window.through;
             if window.is_last {
-                return;
+                return self.hand_on_late(&watched).await;
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Time makes an order late, and no event: so this looks for such orders once in a while.
+    async fn hand_on_late(&mut self, watched: &Watched) {
+        if self.looked_for_late.elapsed() < PAUSE {
+            return;
+        }
+        let Ok((changes, until)) = became_late(&self.pool, self.late_until, watched).await else { return };
+        for change in &changes {
+            self.hand_on(change);
+        }
+        self.late_until = until;
+        self.looked_for_late = Instant::now();
     }
 
     fn hand_on(&mut self, change: &Change) {

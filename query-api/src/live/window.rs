@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use domain::filter::OrderFilter;
 use sqlx::PgPool;
-use views::Store;
+use views::{OrderRow, Store};
 
 use crate::error::QueryError;
-use crate::schema::Order;
+use crate::schema::{Order, Parts};
 
 /// The most orders in a window.
 const ORDERS: i64 = 500;
@@ -36,6 +37,8 @@ pub struct Change {
     pub order: Order,
     /// The criteria that it matches, by their index.
     pub meets: Vec<usize>,
+    /// Whether it has not changed, but become late.
+    pub became_late: bool,
 }
 
 impl Change {
@@ -59,13 +62,36 @@ pub async fn read(pool: &PgPool, after: i64, watched: &Watched) -> Result<Window
     if rows.is_empty() {
         return Ok(Window { changes: Vec::new(), through, is_last });
     }
+    Ok(Window { changes: changes(pool, &snapshot, rows, watched, false).await?, through, is_last })
+}
+
+/// The orders that became late since a moment, in their present state, and the moment up to which
+/// they are all.
+pub async fn became_late(
+    pool: &PgPool,
+    since: DateTime<Utc>,
+    watched: &Watched,
+) -> Result<(Vec<Change>, DateTime<Utc>), QueryError> {
+    let snapshot = Store::new(pool.clone());
+    let (rows, until) = snapshot.became_late(since, watched.orders.as_deref(), ORDERS).await?;
+    let none = rows.is_empty();
+    Ok((if none { Vec::new() } else { changes(pool, &snapshot, rows, watched, true).await? }, until))
+}
+
+async fn changes(
+    pool: &PgPool,
+    snapshot: &Store,
+    rows: Vec<OrderRow>,
+    watched: &Watched,
+    became_late: bool,
+) -> Result<Vec<Change>, QueryError> {
     let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
     let mut met: HashMap<String, Vec<usize>> = HashMap::new();
     for (id, criterion) in snapshot.meeting(&ids, &watched.criteria).await? {
         met.entry(id).or_default().push(criterion);
     }
-    let steps = snapshot.steps(&ids).await?;
-    let orders = Order::live(&Store::without_snapshot(pool.clone()), rows, steps)?;
-    let change = |order: Order| Change { meets: met.remove(&order.row().id).unwrap_or_default(), order };
-    Ok(Window { changes: orders.into_iter().map(change).collect(), through, is_last })
+    let parts = Parts { steps: snapshot.steps(&ids).await?, expectations: snapshot.expectations(&ids).await? };
+    let orders = Order::live(&Store::without_snapshot(pool.clone()), rows, parts)?;
+    let change = |order: Order| Change { meets: met.remove(&order.row().id).unwrap_or_default(), order, became_late };
+    Ok(orders.into_iter().map(change).collect())
 }

@@ -130,6 +130,8 @@ enumeration! {
         /// They wait for an operator.
         Stuck = "STUCK",
         /// Their work is due, and no command handler has taken it up.
+        Overdue = "OVERDUE",
+        /// They should have ended by now, as long as such orders take.
         Late = "LATE",
     }
 }

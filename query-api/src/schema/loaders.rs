@@ -10,7 +10,10 @@ use async_graphql::Context;
 use domain::workflow::Workflow;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-use views::{Head, Keys, OrderRow, Page, Personal, StepRow, Store, TimelineRow, ViewsError, WorkflowKey, WorkflowRow};
+use views::{
+    ExpectationRow, Head, Keys, OrderRow, Page, Personal, StepRow, Store, TimelineRow, ViewsError, WorkflowKey,
+    WorkflowRow,
+};
 
 use crate::error::QueryError;
 use crate::history::{Earlier, History};
@@ -19,6 +22,14 @@ use crate::permission::{disclosed, redacted, sees_personal_data};
 type Shared<T> = Arc<OnceCell<Result<T, QueryError>>>;
 /// By order.
 type Steps = OnceCell<Result<HashMap<String, Vec<StepRow>>, QueryError>>;
+/// By order.
+type Expectations = OnceCell<Result<HashMap<String, ExpectationRow>, QueryError>>;
+
+/// Parts of orders that are read already.
+pub struct Parts {
+    pub steps: HashMap<String, Vec<StepRow>>,
+    pub expectations: HashMap<String, ExpectationRow>,
+}
 
 /// The orders of one list. Each part is read at most once, also if it fails.
 pub struct Loaders {
@@ -28,6 +39,7 @@ pub struct Loaders {
     orders: Vec<Head>,
     workflows: HashSet<WorkflowKey>,
     steps: Steps,
+    expectations: Expectations,
     definitions: OnceCell<Result<HashMap<WorkflowKey, Arc<WorkflowRow>>, QueryError>>,
     parsed: PerKey<WorkflowKey, Arc<Workflow>>,
     timelines: PerKey<Page<i64>, HashMap<String, Vec<TimelineRow>>>,
@@ -38,28 +50,31 @@ pub struct Loaders {
 impl Loaders {
     /// These orders, as the views have them.
     pub fn of(store: &Store, orders: &[OrderRow]) -> Arc<Self> {
-        Arc::new(Self::new(store, None, OnceCell::new(), orders))
+        Arc::new(Self::new(store, None, None, orders))
     }
 
     /// One order as it was.
     pub fn earlier(store: &Store, history: &History, earlier: Earlier) -> Arc<Self> {
         let Earlier { row, steps } = earlier;
-        let steps = OnceCell::new_with(Some(Ok(HashMap::from([(row.id.clone(), steps)]))));
-        Arc::new(Self::new(store, Some(history.clone()), steps, &[row]))
+        // What was expected of it is not known any more.
+        let parts = Parts { steps: HashMap::from([(row.id.clone(), steps)]), expectations: HashMap::new() };
+        Arc::new(Self::new(store, Some(history.clone()), Some(parts), &[row]))
     }
 
-    /// These orders as they were read, with these steps.
-    pub fn live(store: &Store, orders: &[OrderRow], steps: HashMap<String, Vec<StepRow>>) -> Arc<Self> {
-        Arc::new(Self::new(store, None, OnceCell::new_with(Some(Ok(steps))), orders))
+    /// These orders as they were read, with these parts.
+    pub fn live(store: &Store, orders: &[OrderRow], parts: Parts) -> Arc<Self> {
+        Arc::new(Self::new(store, None, Some(parts), orders))
     }
 
-    fn new(store: &Store, history: Option<History>, steps: Steps, orders: &[OrderRow]) -> Self {
+    fn new(store: &Store, history: Option<History>, parts: Option<Parts>, orders: &[OrderRow]) -> Self {
+        let (steps, expectations) = parts.map(|Parts { steps, expectations }| (Ok(steps), Ok(expectations))).unzip();
         Self {
             store: store.clone(),
             history,
             orders: orders.iter().map(|order| Head { id: order.id.clone(), revision: order.revision }).collect(),
             workflows: orders.iter().map(|order| (order.workflow.clone(), order.workflow_version)).collect(),
-            steps,
+            steps: OnceCell::new_with(steps),
+            expectations: OnceCell::new_with(expectations),
             definitions: OnceCell::new(),
             parsed: PerKey::default(),
             timelines: PerKey::default(),
@@ -82,6 +97,16 @@ impl Loaders {
         let steps = self.steps.get_or_init(read).await;
         let steps = steps.as_ref().map_err(|error| *error)?;
         Ok(steps.get(order).map_or(&[], Vec::as_slice))
+    }
+
+    /// What is expected of an order.
+    pub async fn expectation(&self, order: &str) -> Result<Option<&ExpectationRow>, QueryError> {
+        let read = || async {
+            let orders: Vec<String> = self.orders.iter().map(|order| order.id.clone()).collect();
+            self.store.expectations(&orders).await.map_err(QueryError::from)
+        };
+        let expectations = self.expectations.get_or_init(read).await;
+        Ok(expectations.as_ref().map_err(|error| *error)?.get(order))
     }
 
     /// The definition that an order follows, if the views have it.

@@ -32,6 +32,7 @@ use crate::history::History;
 use crate::live::Live;
 
 pub use enums::{State, StepStatus};
+pub use loaders::Parts;
 pub use order::Order;
 pub use query::Query;
 pub use scalars::Position;

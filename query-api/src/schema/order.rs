@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use domain::order::PersonalData;
 use rust_decimal::Decimal;
 use serde_json::Value;
-use views::{OrderRow, StepRow, Store};
+use views::{OrderRow, Store};
 
 use super::connection::connection;
 use super::customer::{Address, Customer};
 use super::enums::State;
-use super::loaders::Loaders;
+use super::loaders::{Loaders, Parts};
 use super::operations::{self, OrderOperation};
 use super::scalars::Position;
 use super::step::{self, Step};
@@ -56,12 +56,8 @@ impl Order {
     }
 
     /// Orders as they were read when they changed. Other parts of them are read through this store.
-    pub fn live(
-        store: &Store,
-        rows: Vec<OrderRow>,
-        steps: HashMap<String, Vec<StepRow>>,
-    ) -> Result<Vec<Self>, QueryError> {
-        Self::with_loaders(&Loaders::live(store, &rows, steps), rows)
+    pub fn live(store: &Store, rows: Vec<OrderRow>, parts: Parts) -> Result<Vec<Self>, QueryError> {
+        Self::with_loaders(&Loaders::live(store, &rows, parts), rows)
     }
 
     fn with_loaders(loaders: &Arc<Loaders>, rows: Vec<OrderRow>) -> Result<Vec<Self>, QueryError> {
@@ -102,6 +98,10 @@ impl Order {
         let revision = self.row.revision.cast_unsigned();
         let moment = if self.loaders.are_past() { AsOf::Revision(revision) } else { AsOf::NOW };
         operations::of(context, &self.row, &workflow, moment, step).await
+    }
+
+    async fn end(&self) -> Result<Option<DateTime<Utc>>, QueryError> {
+        Ok(self.loaders.expectation(&self.row.id).await?.and_then(|expected| expected.expected_at))
     }
 
     fn workflow_key(&self) -> (String, i32) {
@@ -190,6 +190,18 @@ impl Order {
         self.row.ended_at
     }
 
+    /// When it is expected to end, in 95 of 100 cases, as long as such orders took before. It moves
+    /// as the order advances. Null: it has ended, is held or is being undone, or too few orders of
+    /// its workflow have ended; or this is a past state.
+    async fn expected_at(&self) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.end().await?)
+    }
+
+    /// Whether it should have ended by now.
+    async fn late(&self) -> Result<bool> {
+        Ok(self.end().await?.is_some_and(|expected| expected < Utc::now()))
+    }
+
     /// Index of its last event in its stream.
     async fn revision(&self) -> i64 {
         self.row.revision
@@ -206,7 +218,8 @@ impl Order {
         let begun = self.loaders.steps(&self.row.id).await?;
         let definition = self.loaders.definition(&self.workflow_key()).await?;
         let outline = definition.as_ref().map_or(&[][..], |definition| definition.outline.0.as_slice());
-        Ok(step::in_definition_order(self.state, begun, outline)?)
+        let expected = self.loaders.expectation(&self.row.id).await?.map(|expected| &expected.steps.0);
+        Ok(step::in_definition_order(self.state, begun, outline, expected)?)
     }
 
     /// What a person may do to it, by the rules of the command endpoint and by what the caller may

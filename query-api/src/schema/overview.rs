@@ -23,6 +23,8 @@ pub struct Overview {
     by_state: Vec<StateCount>,
     /// The number of orders that wait for an operator.
     stuck: i64,
+    /// The number of orders that should have ended by now.
+    late: i64,
     /// The number of events that could not be projected and are set aside.
     parked: i64,
     /// The position of the views in the log.
@@ -115,12 +117,13 @@ impl Sums {
 
 impl Overview {
     /// The overview of these counts.
-    pub fn of(counts: &[CountRow], progress: &ProgressRow) -> std::result::Result<Self, QueryError> {
+    pub fn of(counts: &[CountRow], late: i64, progress: &ProgressRow) -> std::result::Result<Self, QueryError> {
         let Sums { by_status, by_state } = Sums::of(counts)?;
         Ok(Self {
             checkpoint: progress.checkpoint(),
             orders: counts.iter().map(|row| row.orders).sum(),
             stuck: by_state.iter().find(|known| known.state == State::Stuck).map_or(0, |known| known.count),
+            late,
             by_status,
             by_state,
             parked: progress.parked,

@@ -125,8 +125,8 @@ impl Query {
         approvals::list(context, &PageArguments { first, after, last, before }).await
     }
 
-    /// The orders that are stuck or late, grouped by workflow, step, participant and error. `id`:
-    /// only the group with this id, which is missing when none of its orders is left.
+    /// The orders that are stuck, overdue or late, grouped by workflow, step, participant and
+    /// error. `id`: only the group with this id, which is missing when none of its orders is left.
     #[graphql(complexity = "troubles::cost_factor_of(id.as_ref()) * child_complexity")]
     async fn troubles(&self, context: &Context<'_>, id: Option<ID>) -> Result<TroubleList> {
         troubles::list(context, id.as_deref().map(String::as_str)).await
@@ -174,13 +174,13 @@ impl Query {
         let store = context.data::<Store>()?;
         let counts = async {
             match reach(context, Operation::CountOrders).orders() {
-                Orders::All => store.counts().await,
-                Orders::PlacedBy(own) => store.counts_of(own).await,
-                Orders::None => Ok(Vec::new()),
+                Orders::All => Ok((store.counts().await?, store.late_count(None).await?)),
+                Orders::PlacedBy(own) => Ok((store.counts_of(own).await?, store.late_count(Some(own)).await?)),
+                Orders::None => Ok((Vec::new(), 0)),
             }
         };
-        let (counts, progress) = tokio::try_join!(counts, store.progress()).map_err(QueryError::from)?;
-        Ok(Overview::of(&counts, &progress)?)
+        let ((counts, late), progress) = tokio::try_join!(counts, store.progress()).map_err(QueryError::from)?;
+        Ok(Overview::of(&counts, late, &progress)?)
     }
 
     /// How many orders were placed in each hour of a time range of at most 31 days, by their

@@ -1,4 +1,4 @@
-//! The orders that are stuck or late, grouped by what they have in common.
+//! The orders that are stuck, overdue or late, grouped by what they have in common.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -31,13 +31,13 @@ const MAX_SAMPLES: usize = 5;
 /// The most notes of a group.
 const MAX_NOTES: i64 = 10;
 
-/// The groups of stuck and late orders.
+/// The groups of stuck, overdue and late orders.
 #[derive(SimpleObject)]
 pub struct TroubleList {
     /// The largest first.
     nodes: Vec<Trouble>,
-    /// Whether more than 10,000 orders are stuck, more than 10,000 are late, or there are more than
-    /// 100 groups. Then counts are too low, and groups are missing.
+    /// Whether more than 10,000 orders are stuck, overdue or late, or there are more than 100
+    /// groups. Then counts are too low, and groups are missing.
     truncated: bool,
 }
 
@@ -53,7 +53,7 @@ struct Cause {
     error: Option<String>,
 }
 
-/// Orders that are stuck, or late, for the same cause.
+/// Orders that are stuck, overdue or late for the same cause.
 #[derive(Debug)]
 pub struct Trouble {
     cause: Cause,
@@ -101,11 +101,13 @@ pub async fn list(context: &Context<'_>, id: Option<&str>) -> Result<TroubleList
     };
     let most = i64::try_from(MAX_ORDERS).unwrap_or(i64::MAX).saturating_add(1);
     let stuck = store.stuck(own, most).await.map_err(QueryError::from)?;
+    let overdue = store.overdue(own, most).await.map_err(QueryError::from)?;
     let late = store.late(own, most).await.map_err(QueryError::from)?;
-    let mut truncated = stuck.len() > MAX_ORDERS || late.len() > MAX_ORDERS;
+    let mut truncated = [&stuck, &overdue, &late].iter().any(|rows| rows.len() > MAX_ORDERS);
     let now = Utc::now();
     let mut groups: BTreeMap<Cause, Trouble> = BTreeMap::new();
-    for (kind, rows) in [(TroubleKind::Stuck, stuck), (TroubleKind::Late, late)] {
+    let kinds = [(TroubleKind::Stuck, stuck), (TroubleKind::Overdue, overdue), (TroubleKind::Late, late)];
+    for (kind, rows) in kinds {
         for row in rows.into_iter().take(MAX_ORDERS) {
             let cause = Cause::of(kind, &row);
             groups.entry(cause.clone()).or_insert_with(|| Trouble::beginning(cause, &row, now)).add(row);
@@ -154,19 +156,21 @@ impl Trouble {
     fn selecting(&self) -> OrderFilter {
         let Cause { kind, workflow, version, step, participant, status, error: _ } = &self.cause;
         let status = status.as_deref().and_then(|status| StepStatus::read(status).ok()).map(StepStatus::to_domain);
-        let is_late = *kind == TroubleKind::Late;
+        let is_stuck = *kind == TroubleKind::Stuck;
+        let is_overdue = *kind == TroubleKind::Overdue;
         let step = StepFilter {
             name: step.clone(),
             statuses: status.map(|status| vec![status]),
             participants: participant.clone().map(|participant| vec![participant]),
-            due: TimeRange { from: None, to: is_late.then_some(self.now) },
+            due: TimeRange { from: None, to: is_overdue.then_some(self.now) },
             ..StepFilter::default()
         };
         let open = [order::State::Running, order::State::Waiting, order::State::Compensating];
-        let class = self.example.as_deref().filter(|_| !is_late).map(ErrorClass::of);
+        let class = self.example.as_deref().filter(|_| is_stuck).map(ErrorClass::of);
         OrderFilter {
-            states: Some(if is_late { open.to_vec() } else { vec![order::State::Stuck] }),
+            states: Some(if is_stuck { vec![order::State::Stuck] } else { open.to_vec() }),
             workflow: Some(WorkflowFilter { name: workflow.clone(), version: Some(*version) }),
+            late: (*kind == TroubleKind::Late).then_some(true),
             step: (!step.is_open()).then_some(step),
             stuck_reason: class.and_then(|class| class.common_part().map(str::to_owned)),
             ..OrderFilter::default()
@@ -178,7 +182,7 @@ impl Trouble {
         [OperationKind::Retry, OperationKind::Answer, OperationKind::Skip, OperationKind::Cancel];
 }
 
-/// Orders that are stuck, or late, for the same cause.
+/// Orders that are stuck, overdue or late for the same cause.
 #[Object]
 impl Trouble {
     /// The same for the same cause, for the argument `id` of `troubles`.
@@ -198,7 +202,7 @@ impl Trouble {
         self.cause.version
     }
 
-    /// The step at which the orders are stuck, or that is due.
+    /// The step at which the orders are stuck, that is due, or that they wait for.
     async fn step(&self) -> Option<ID> {
         self.cause.step.as_deref().map(ID::from)
     }
@@ -245,7 +249,7 @@ impl Trouble {
     }
 
     /// The ids of all orders of the group: for a batch that acts on these orders and no others.
-    /// Stuck orders: the latest change first. Late orders: the longest due first.
+    /// Stuck orders: the latest change first. Others: the longest due or late first.
     async fn order_ids(&self) -> Vec<ID> {
         self.orders.iter().map(ID::from).collect()
     }

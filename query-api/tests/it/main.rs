@@ -8,6 +8,7 @@ mod as_of;
 mod contract;
 mod documents;
 mod ends;
+mod expected;
 mod figures;
 mod filters;
 mod freshness;

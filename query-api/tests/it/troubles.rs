@@ -1,4 +1,4 @@
-//! The orders that are stuck or late, by their cause.
+//! The orders that are stuck or overdue, by their cause.
 
 use domain::order::NewOrder;
 use domain::testing::{Story, misconfigured, order};
@@ -11,8 +11,8 @@ use crate::support::{Row, World};
 const QUERY: &str = "{ troubles { truncated nodes {
     kind workflow version step participant stepStatus error example count firstSeen lastSeen samples filter } } }";
 
-/// Three orders are stuck for one cause, one for another; one is late, one is due later, and one is
-/// paused.
+/// Three orders are stuck for one cause, one for another; one is overdue, one is due later, and one
+/// is paused.
 async fn world() -> World {
     let world = World::new().await;
     for id in ["a", "b", "c", "d"] {
@@ -42,7 +42,7 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn stuck_and_late_orders_are_grouped_by_their_cause() {
+async fn stuck_and_overdue_orders_are_grouped_by_their_cause() {
     let found = world().await.ask(QUERY, Value::Null).await["troubles"].take();
     let nodes = found["nodes"].as_array().unwrap();
     assert_eq!((nodes.len(), &found["truncated"]), (3, &json!(false)), "{found:#}");
@@ -60,10 +60,10 @@ async fn stuck_and_late_orders_are_grouped_by_their_cause() {
     );
     let of = |kind: &str| nodes.iter().find(|node| node["kind"] == kind && node["count"] == 1).unwrap();
     assert_eq!(of("STUCK")["samples"], json!(["d"]));
-    let late = of("LATE");
-    assert_eq!((&late["step"], &late["participant"]), (&json!("ship"), &json!("shipping")));
-    assert_eq!((&late["error"], &late["stepStatus"]), (&json!("503 of #"), &json!("RETRYING")));
-    assert_eq!((&late["samples"], &late["firstSeen"]), (&json!(["l"]), &json!("2026-01-02T00:00:00+00:00")));
+    let overdue = of("OVERDUE");
+    assert_eq!((&overdue["step"], &overdue["participant"]), (&json!("ship"), &json!("shipping")));
+    assert_eq!((&overdue["error"], &overdue["stepStatus"]), (&json!("503 of #"), &json!("RETRYING")));
+    assert_eq!((&overdue["samples"], &overdue["firstSeen"]), (&json!(["l"]), &json!("2026-01-02T00:00:00+00:00")));
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_group_is_read_by_its_id_with_all_of_its_orders_and_no_others() {
 #[tokio::test]
 async fn a_shop_sees_the_trouble_of_its_own_orders() {
     let found = world().await.ask_as("web", "shop", "{ troubles { nodes { kind samples } } }").await;
-    let expected = json!([{ "kind": "LATE", "samples": ["l"] }, { "kind": "STUCK", "samples": ["a"] }]);
+    let expected = json!([{ "kind": "OVERDUE", "samples": ["l"] }, { "kind": "STUCK", "samples": ["a"] }]);
     let mut nodes = found["troubles"]["nodes"].as_array().unwrap().clone();
     nodes.sort_by_key(|node| node["kind"].to_string());
     assert_eq!(json!(nodes), expected);

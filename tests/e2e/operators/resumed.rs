@@ -131,7 +131,7 @@ async fn orders_are_named_counted_and_reported_one_by_one() {
     assert_eq!(code, Some(1));
     assert!(reported.contains("had already ended: COMPLETED") && reported.contains("not there"), "{reported}");
     assert!(stderr.contains("order two: there is no order two"), "{stderr}");
-    let (code, _, complaint) = run(&["cancel", "--where", "sate=RUNNING", "--reason", "so"]);
+    let (code, _, complaint) = run(&["cancel", "--where", "sttate=RUNNING", "--reason", "so"]);
     assert_eq!(code, Some(2));
     assert!(complaint.contains("did you mean \"state\"?"), "{complaint}");
 }

@@ -49,25 +49,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "shipTo": { "anyOf": [{ "type": "null" }, schema_ref("Address")] },
             },
         },
-        "OrderStatus": {
-            "type": "object",
-            "required": ["orderId", "status", "state", "revision", "position"],
-            "properties": {
-                "orderId": schema_ref("OrderId"),
-                "status": {
-                    "type": "string",
-                    "description": "The business word that the workflow gives the order, such as `Shipped`.",
-                },
-                "state": schema_ref("State"),
-                "resultError": {
-                    "type": "string",
-                    "description": "Why the order completed without the result of its workflow: the expression `result` \
-                                    failed, or its value was too large. Missing otherwise.",
-                },
-                "revision": schema_ref("Revision"),
-                "position": schema_ref("Position"),
-            },
-        },
+        "OrderStatus": order_status(),
         "State": {
             "description": "Where an order's execution stands. COMPLETED and CANCELED are ends; STUCK waits for an \
                             operator.",
@@ -128,6 +110,35 @@ fn problem() -> Value {
                 "$ref": "#/components/schemas/State",
                 "description": "The state of the order, if the request conflicts with it.",
             },
+        },
+    })
+}
+
+fn order_status() -> Value {
+    json!({
+        "type": "object",
+        "required": ["orderId", "status", "state", "revision", "position"],
+        "properties": {
+            "orderId": schema_ref("OrderId"),
+            "status": {
+                "type": "string",
+                "description": "The business word that the workflow gives the order, such as `Shipped`.",
+            },
+            "state": schema_ref("State"),
+            "expectedAt": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When the order is expected to end, in 95 of 100 cases; in the past: it is late. Missing while \
+                                nothing is expected: of an order that has ended, is held or is being undone, and of the first \
+                                orders of a workflow.",
+            },
+            "resultError": {
+                "type": "string",
+                "description": "Why the order completed without the result of its workflow: the expression `result` \
+                                failed, or its value was too large. Missing otherwise.",
+            },
+            "revision": schema_ref("Revision"),
+            "position": schema_ref("Position"),
         },
     })
 }

@@ -13,6 +13,7 @@ pub(in crate::http) fn example() -> Value {
         "minLines": 2,
         "total": { "atLeast": "100.00" },
         "step": { "name": "charge", "status": ["RETRYING", "STUCK"], "participant": ["payments"], "olderThan": "1h" },
+        "late": true,
         "stuckReason": "503",
         "attributes": [{ "path": ["delivery", "floor"], "value": 3 }, { "path": "gift" }],
     })
@@ -80,6 +81,10 @@ pub(super) fn schemas() -> Value {
                 },
             },
             "anyOf": parts::one_of_these(&["name", "status", "participant", "since", "due", "olderThan"]),
+        },
+        "late": {
+            "description": "Whether the time has passed by which the order was expected to end.",
+            "type": ["boolean", "null"],
         },
         "stuckReason": parts::optional_text("Part of the reason why the order is stuck, in upper or lower case."),
         "attributes": {

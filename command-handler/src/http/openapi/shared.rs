@@ -123,8 +123,8 @@ impl Shared {
         match self {
             Self::OrderStands => {
                 let example = json!({
-                    "orderId": "10248", "status": "BackOrdered", "state": State::Waiting.as_str(), "revision": 11,
-                    "position": "14",
+                    "orderId": "10248", "status": "BackOrdered", "state": State::Waiting.as_str(),
+                    "expectedAt": "2026-02-03T11:00:00Z", "revision": 11, "position": "14",
                 });
                 let content =
                     json!({ "application/json": { "schema": schema_ref("OrderStatus"), "example": example } });

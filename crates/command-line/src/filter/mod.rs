@@ -27,7 +27,7 @@ A condition is KEY=VALUE: state=RUNNING,workflow=order-fulfilment@1,placedAt>=20
 The keys are status, state, customer, placedBy, workflow (NAME or NAME@VERSION), sku, minLines, total (with >= and <=), \
 placedAt, updatedAt and endedAt (with >= and <), step, stepStatus, stepParticipant, stepSince and stepDue (with >= and <) and \
 stepOlderThan (how long the step stands there at least: 90s, 10m, 2h, 3d; all of the same step), \
-stuckReason (a part of it), and attributes.KEY.KEY (any value: *). If a key is given again, either \
+stuckReason (a part of it), late (true or false), and attributes.KEY.KEY (any value: *). If a key is given again, either \
 value matches, where an order can have only one. A value with a comma stands in double quotes.";
 
 const LISTS: [&str; 7] = ["status", "state", "customer", "placedBy", "sku", STEP_STATUS, STEP_PARTICIPANT];
@@ -44,10 +44,11 @@ const STEP_STATUS: &str = "stepStatus";
 const STEP_PARTICIPANT: &str = "stepParticipant";
 const STEP_OLDER_THAN: &str = "stepOlderThan";
 const STUCK_REASON: &str = "stuckReason";
+const LATE: &str = "late";
 const MIN_LINES: &str = "minLines";
 const TOTAL: &str = "total";
 /// The keys that are no list, no time and no amount.
-const OTHERS: [&str; 5] = [WORKFLOW, STEP, STEP_OLDER_THAN, STUCK_REASON, MIN_LINES];
+const OTHERS: [&str; 6] = [WORKFLOW, STEP, STEP_OLDER_THAN, STUCK_REASON, LATE, MIN_LINES];
 /// The prefix of an attribute's keys, which are separated by dots.
 const ATTRIBUTES: &str = "attributes.";
 
@@ -82,6 +83,8 @@ pub enum Condition {
     StepOlderThan(Duration),
     /// A text in the reason why an order is stuck.
     StuckReason(String),
+    /// Whether an order is late.
+    Late(bool),
     /// An attribute.
     Attribute(AttributeFilter),
 }
@@ -170,6 +173,7 @@ fn add(filter: &mut OrderFilter, condition: Condition) -> Result<(), String> {
         Condition::StuckReason(text) => {
             once(&mut filter.stuck_reason, text, || format!("{STUCK_REASON} is given twice"))?;
         }
+        Condition::Late(late) => once(&mut filter.late, late, || format!("{LATE} is given twice"))?,
         Condition::Attribute(attribute) => {
             if filter.attributes.iter().any(|known| known.path == attribute.path) {
                 return Err(format!("{ATTRIBUTES}{} is given twice", attribute.path.join(".")));
@@ -228,6 +232,7 @@ fn condition((key, operator, operand): (&str, &str, Operand)) -> Result<Conditio
         STEP_PARTICIPANT => Ok(Condition::StepParticipant(value)),
         STEP_OLDER_THAN => duration::parse(&value).map(Condition::StepOlderThan).map_err(|why| format!("{key}: {why}")),
         STUCK_REASON => Ok(Condition::StuckReason(value)),
+        LATE => value.parse().map(Condition::Late).map_err(|_| format!("{LATE}: {value:?} is not true and not false")),
         MIN_LINES => value
             .parse()
             .map(Condition::MinLines)
@@ -327,6 +332,7 @@ mod tests {
                 } }),
             ),
             ("stuckReason=409", json!({ "stuckReason": "409" })),
+            ("late=true", json!({ "late": true })),
             ("minLines=2", json!({ "minLines": 2 })),
             (
                 r#"attributes.gift=true,attributes.delivery.floor=3,attributes.a="3",attributes.b=*,attributes.c="*",attributes.d=web"#,
@@ -362,14 +368,16 @@ mod tests {
             ("attributes.a=1,attributes.a=2", "attributes.a is given twice"),
             ("attributes.a..b=1", "a key that is empty"),
             ("sku>=11", "sku takes = only"),
+            ("late=yes", "not true and not false"),
+            ("late=true,late=false", "given twice"),
             ("minLines=-1", "no number of lines"),
             ("minLines=1,minLines=2", "minLines is given twice"),
             ("state=RUNNING,", "begins no condition"),
-            ("sate=RUNNING", "no key \"sate\", did you mean \"state\"?"),
+            ("sttate=RUNNING", "no key \"sttate\", did you mean \"state\"?"),
             ("placedat>=2026-01-31", "did you mean \"placedAt\"?"),
             (
                 "colour=red",
-                "no key \"colour\"; there are status, state, customer, placedBy, sku, stepStatus, stepParticipant, workflow, step, stepOlderThan, stuckReason, minLines, \
+                "no key \"colour\"; there are status, state, customer, placedBy, sku, stepStatus, stepParticipant, workflow, step, stepOlderThan, stuckReason, late, minLines, \
                  total, placedAt, updatedAt, endedAt, stepSince, stepDue, attributes.KEY",
             ),
             ("state=RUNING", "did you mean \"RUNNING\"?"),

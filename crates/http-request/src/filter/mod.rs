@@ -35,6 +35,7 @@ pub fn criteria(value: Value, at: &str) -> Result<(OrderFilter, bool), Problem> 
         updated_at: span(&mut fields, "updatedAt", at),
         ended_at: span(&mut fields, "endedAt", at),
         step: details::step(&mut fields, at),
+        late: late(&mut fields),
         stuck_reason: fields.text("stuckReason", |_| None),
         attributes: details::attributes(&mut fields, at),
     };
@@ -53,6 +54,10 @@ fn violation(fault: &FilterFault, at: &str) -> Violation {
 fn state(text: &str) -> Result<State, String> {
     let known = State::ALL.iter().find(|state| state.as_str() == text);
     known.copied().ok_or_else(|| format!("is no state: there are {}", State::ALL.map(State::as_str).join(", ")))
+}
+
+fn late(fields: &mut Fields) -> Option<bool> {
+    fields.has("late").then(|| fields.flag("late"))
 }
 
 fn workflow(fields: &mut Fields, at: &str) -> Option<WorkflowFilter> {
@@ -96,7 +101,7 @@ mod tests {
             "workflow": { "name": "order-fulfilment", "version": 2 },
             "placedAt": { "from": "2026-01-31T09:00:00+01:00", "to": "2026-02-01T00:00:00Z" },
             "updatedAt": { "from": "2026-01-31T09:00:00Z" }, "endedAt": { "to": "2026-01-31T09:00:00Z" },
-            "sku": ["11", "42"], "minLines": 2, "total": { "atLeast": "10.50", "atMost": 99 }, "stuckReason": "409",
+            "sku": ["11", "42"], "minLines": 2, "total": { "atLeast": "10.50", "atMost": 99 }, "stuckReason": "409", "late": true,
             "step": { "name": "ship", "status": "STUCK", "participant": "shipping", "olderThan": "90m",
                       "since": { "to": "2026-01-31T09:00:00Z" }, "due": { "from": "2026-01-31T09:00:00Z" } },
             "attributes": [{ "path": "gift" }, { "path": ["delivery", "floor"], "value": 3 }],
@@ -122,6 +127,7 @@ mod tests {
                 due: TimeRange { from: nine, to: None },
                 older_than: Some(Duration::from_mins(90)),
             }),
+            late: Some(true),
             stuck_reason: Some("409".to_owned()),
             attributes: vec![
                 AttributeFilter { path: vec!["gift".to_owned()], value: None },
@@ -172,6 +178,7 @@ mod tests {
             (json!({ "step": { "since": { "from": "yesterday" } } }), "/where/step/since/from"),
             (json!({ "step": { "olderThan": "an hour" } }), "/where/step/olderThan"),
             (json!({ "step": { "olderThan": "367d" } }), "/where/step/olderThan"),
+            (json!({ "late": "yes" }), "/where/late"),
             (json!({ "stuckReason": 409 }), "/where/stuckReason"),
             (json!({ "attributes": [] }), "/where/attributes"),
             (json!({ "attributes": "gift" }), "/where/attributes/0"),

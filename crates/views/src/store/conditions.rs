@@ -53,6 +53,9 @@ pub(crate) fn push_filter(query: &mut Query, filter: &OrderFilter, purpose: Purp
     if let Some(step) = &filter.step {
         push_step(query, step, purpose);
     }
+    if let Some(late) = filter.late {
+        push_late(query, late, purpose);
+    }
     if let Some(text) = &filter.stuck_reason {
         query.push(" AND stuck_reason IS NOT NULL AND strpos(lower(stuck_reason), lower(");
         query.push_bind(text.clone()).push(")) > 0");
@@ -60,6 +63,17 @@ pub(crate) fn push_filter(query: &mut Query, filter: &OrderFilter, purpose: Purp
     for attribute in &filter.attributes {
         push_attribute(query, attribute);
     }
+}
+
+fn push_late(query: &mut Query, late: bool, purpose: Purpose) {
+    let late_ones = "FROM expectations WHERE expected_at < now()";
+    match (purpose, late) {
+        (Purpose::Find, true) => query.push(format_args!(" AND id IN (SELECT order_id {late_ones})")),
+        (_, late) => {
+            let not = if late { "" } else { "NOT " };
+            query.push(format_args!(" AND {not}EXISTS (SELECT {late_ones} AND order_id = orders.id OFFSET 0)"))
+        }
+    };
 }
 
 fn push_list(query: &mut Query, column: &str, wanted: Option<Vec<String>>) {
@@ -174,6 +188,7 @@ mod tests {
         times: (DateTime<Utc>, DateTime<Utc>, Option<DateTime<Utc>>),
         steps: Vec<StepSummary<'static>>,
         stuck_reason: Option<String>,
+        late: bool,
         attributes: Map<String, Value>,
     }
 
@@ -193,6 +208,7 @@ mod tests {
                 ended_at: self.times.2,
                 steps: self.steps.clone(),
                 stuck_reason: self.stuck_reason.as_deref(),
+                late: self.late,
                 attributes: &self.attributes,
             }
         }
@@ -218,6 +234,15 @@ mod tests {
             .bind(self.times.1)
             .bind(self.times.2)
             .bind(self.placed_by)
+            .execute(&mut *db)
+            .await
+            .unwrap();
+            sqlx::query(
+                "INSERT INTO expectations (order_id, expected_at, steps)
+                 VALUES ($1, now() + CASE WHEN $2 THEN -1 ELSE 1 END * interval '1 h', '{}')",
+            )
+            .bind(id)
+            .bind(self.late)
             .execute(&mut *db)
             .await
             .unwrap();
@@ -311,7 +336,8 @@ mod tests {
         let placed_by = proptest::option::of(word());
         let standing = (word(), select(&State::ALL[..]), word(), (word(), 1..4_u32), placed_by);
         let content = (vec(line(), 0..3), amount(), object(value()));
-        let life = ((kept(), kept(), proptest::option::of(kept())), steps, proptest::option::of(reason()));
+        let life =
+            ((kept(), kept(), proptest::option::of(kept())), steps, proptest::option::of(reason()), any::<bool>());
         (standing, content, life).prop_map(|(standing, content, life)| Random {
             status: standing.0,
             state: standing.1,
@@ -324,6 +350,7 @@ mod tests {
             times: life.0,
             steps: life.1,
             stuck_reason: life.2,
+            late: life.3,
         })
     }
 
@@ -362,7 +389,7 @@ mod tests {
         let total = total.prop_map(|(at_least, at_most)| AmountRange { at_least, at_most });
         let standing = (words(), states, words(), sometimes(workflow), sometimes(step), words());
         let content = (words(), total, vec(attribute(), 0..2), sometimes(0..4_u32));
-        let life = (range(), range(), range(), sometimes(reason()));
+        let life = (range(), range(), range(), sometimes(reason()), sometimes(any::<bool>()));
         (standing, content, life).prop_map(|(standing, content, life)| OrderFilter {
             statuses: standing.0,
             states: standing.1,
@@ -378,6 +405,7 @@ mod tests {
             updated_at: life.1,
             ended_at: life.2,
             stuck_reason: life.3,
+            late: life.4,
         })
     }
 

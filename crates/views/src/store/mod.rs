@@ -5,6 +5,7 @@ mod approvals;
 mod calls;
 pub(crate) mod conditions;
 mod ends;
+mod expected;
 mod keys;
 mod notes;
 mod participants;
@@ -42,6 +43,7 @@ pub use approvals::ApprovalPlace;
 pub use calls::CallsOf;
 use conditions::{Purpose, push_filter};
 pub use ends::EndsOf;
+pub(crate) use expected::late_by_workflow;
 pub use keys::{Keys, Personal};
 use search::Search;
 pub use unknown::Unknown;
@@ -335,7 +337,8 @@ async fn begin(pool: PgPool) -> Result<Transaction<'static, Postgres>, ViewsErro
 /// The status of an order: one row, which needs no snapshot.
 pub async fn order_status(pool: &PgPool, id: &str) -> Result<Option<StatusRow>, sqlx::Error> {
     let row = sqlx::query_as(
-        "SELECT id, status, state, result_error, placed_by, revision, position FROM orders WHERE id = $1",
+        "SELECT id, status, state, expected_at, result_error, placed_by, revision, position
+         FROM orders LEFT JOIN expectations ON order_id = id WHERE id = $1",
     )
     .bind(id);
     row.fetch_optional(pool).await
@@ -357,7 +360,8 @@ pub async fn answers(pool: &PgPool) -> Result<(), sqlx::Error> {
 /// The orders among these that have ended, or are stuck.
 pub async fn ended_orders(db: &mut PgConnection, ids: &[String]) -> Result<Vec<StatusRow>, sqlx::Error> {
     let rows = sqlx::query_as(
-        "SELECT id, status, state, result_error, placed_by, revision, position FROM orders
+        "SELECT id, status, state, expected_at, result_error, placed_by, revision, position
+         FROM orders LEFT JOIN expectations ON order_id = id
          WHERE id = ANY($1) AND (ended_at IS NOT NULL OR stuck_reason IS NOT NULL)",
     );
     rows.bind(ids).fetch_all(db).await

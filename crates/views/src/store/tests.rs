@@ -36,7 +36,7 @@ async fn shop(orders: u32) -> (PgPool, TestDatabase) {
     crate::migrate(&pool).await.unwrap();
     let fill = include_str!("../../tests/synthetic.sql").replace("$1", &orders.to_string());
     sqlx::raw_sql(AssertSqlSafe(fill)).execute(&pool).await.unwrap();
-    sqlx::raw_sql("VACUUM (ANALYZE) orders, steps").execute(&pool).await.unwrap();
+    sqlx::raw_sql("VACUUM (ANALYZE) orders, steps, expectations").execute(&pool).await.unwrap();
     (pool, database)
 }
 
@@ -117,6 +117,8 @@ fn filters() -> Vec<OrderFilter> {
         OrderFilter { step: Some(of("courier")), ..any() },
         OrderFilter { step: Some(of("old-payments")), ..any() },
         OrderFilter { step: Some(of("unheard")), ..any() },
+        OrderFilter { late: Some(true), ..any() },
+        OrderFilter { late: Some(false), ..any() },
         OrderFilter { stuck_reason: Some("already SETTLED".to_owned()), ..any() },
         OrderFilter { attributes: is("channel", json!("web")), ..any() },
         OrderFilter { attributes: is("campaign", json!({ "code": "K1" })), ..any() },

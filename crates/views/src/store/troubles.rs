@@ -1,4 +1,4 @@
-//! The orders that are stuck or late, each with the step and the error.
+//! The orders that are stuck, overdue or late, each with the step and the error.
 
 use sqlx::{Postgres, QueryBuilder};
 
@@ -29,7 +29,7 @@ impl Store {
 
     /// The orders whose due work no command handler has taken, each with the step that is due, the
     /// longest due first; at most so many. A command handler needs less than five seconds.
-    pub async fn late(&self, placed_by: Option<&str>, most: i64) -> Result<Vec<TroubleRow>, ViewsError> {
+    pub async fn overdue(&self, placed_by: Option<&str>, most: i64) -> Result<Vec<TroubleRow>, ViewsError> {
         self.troubles(
             "SELECT id, workflow, workflow_version AS version, found.step, found.participant, found.status,
                     found.last_error AS error, todo.due_at AS since
@@ -39,6 +39,25 @@ impl Store {
              ) AS found ON true
              WHERE todo.due_at < now() - interval '5 seconds'",
             "todo.due_at, id",
+            placed_by,
+            most,
+        )
+        .await
+    }
+
+    /// The orders that should have ended by now, each with the open step that should have ended
+    /// first, the longest late first; at most so many.
+    pub async fn late(&self, placed_by: Option<&str>, most: i64) -> Result<Vec<TroubleRow>, ViewsError> {
+        self.troubles(
+            "SELECT id, workflow, workflow_version AS version, found.step, found.participant, found.status,
+                    found.last_error AS error, expected_at AS since
+             FROM expectations JOIN orders ON orders.id = expectations.order_id LEFT JOIN LATERAL (
+                 SELECT step, participant, status, CASE WHEN steps.status = 'RETRYING' THEN last_error END AS last_error
+                 FROM steps WHERE steps.order_id = orders.id AND steps.status IN ('RUNNING', 'WAITING', 'RETRYING')
+                 ORDER BY (expectations.steps ->> step)::timestamptz NULLS LAST, since, step LIMIT 1
+             ) AS found ON true
+             WHERE expected_at < now()",
+            "expected_at, id",
             placed_by,
             most,
         )

@@ -133,3 +133,33 @@ async fn without_a_position_only_new_changes_arrive() {
         () = writing => {}
     }
 }
+
+#[tokio::test]
+async fn an_order_arrives_when_it_becomes_late_although_nothing_happens_to_it() {
+    let world = World::new().await;
+    world.project(5, Some(&row("1", "Placed"))).await;
+    world.project(6, Some(&row("2", "Placed"))).await;
+    let url = serve(world.router.clone()).await;
+    let mut socket = Socket::open(&url).await;
+    socket.subscribe("a", "subscription { order(id: \"1\") { id late } }").await;
+    assert_eq!(socket.order("a").await, json!({ "id": "1", "late": false }));
+    socket.subscribe("b", "subscription { orders(where: { late: true }) { id late position } }").await;
+    world.project(7, Some(&row("3", "Placed"))).await;
+    world
+        .sql(
+            "INSERT INTO expectations (order_id, expected_at, steps)
+             VALUES ('1', now() + interval '2 s', '{}'), ('2', now() + interval '1 h', '{}')",
+        )
+        .await;
+    let mut both = [socket.hear().await, socket.hear().await];
+    both.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
+    assert_eq!(both[0]["payload"]["data"]["order"], json!({ "id": "1", "late": true }));
+    assert_eq!(both[1]["payload"]["data"]["orders"], json!({ "id": "1", "late": true, "position": "5" }));
+    // Once, and then whenever it changes.
+    world.project(8, Some(&row("1", "Shipped"))).await;
+    let mut both = [socket.hear().await, socket.hear().await];
+    both.sort_by_key(|message| message["id"].as_str().unwrap().to_owned());
+    assert_eq!((&both[0]["id"], &both[1]["payload"]["data"]["orders"]["position"]), (&json!("a"), &json!("8")));
+    socket.say(&json!({ "type": "ping" })).await;
+    assert_eq!(socket.hear().await, json!({ "type": "pong" }));
+}
