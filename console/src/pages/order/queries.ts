@@ -2,11 +2,11 @@ import { graphql, type ResultOf } from '../../query/graphql';
 
 const orderFields = graphql(`
   fragment OrderFields on Order {
-    id status state stuckReason parked placedAt updatedAt endedAt revision position currency total placedBy
+    id status state stuckReason parked placedAt updatedAt endedAt expectedAt late revision position currency total placedBy
     customer { id keyMissing erasedAt }
     lines { sku name quantity unitPrice }
     attributes result resultError
-    steps { id participant action mode status outcome attempts lastError startedAt endedAt nextAttemptAt }
+    steps { id participant action mode status outcome attempts lastError startedAt endedAt expectedAt nextAttemptAt }
   }
 `);
 

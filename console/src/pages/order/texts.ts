@@ -21,6 +21,9 @@ export const texts = {
     placed: 'Placed',
     by: 'by',
     updated: 'Last event',
+    expected: 'Expected by',
+    late: 'Late since',
+    expectedHint: 'Of 100 such orders, 95 end by then.',
     ended: 'Ended',
     took: (time: string) => `after ${time}`,
     workflow: 'Workflow',
@@ -42,6 +45,8 @@ export const texts = {
   },
   step: {
     next: 'next attempt',
+    expected: 'expected by',
+    late: 'late since',
     skipped: 'Skipped:',
     skippedBy: (guard: string) => `Skipped: ${guard}`,
     pending: 'This step has not begun.',

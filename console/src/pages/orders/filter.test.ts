@@ -7,7 +7,7 @@ const where = (query: string) => whereOf(new URLSearchParams(query), now);
 test('an address has the whole filter of the API', () => {
   const query =
     'state=STUCK&state=PAUSED&status=BackOrdered&customer=AROUT&sku=tea&placedBy=web&workflow=order-fulfilment%402&step=ship' +
-    '&stepStatus=WAITING&participant=shipping&olderThan=1h&stuckReason=401&minLines=2&totalFrom=100.00&totalTo=200&placedFrom=-24h&placedTo=2026-06-01T11:00:00Z' +
+    '&stepStatus=WAITING&participant=shipping&olderThan=1h&stuckReason=401&late=true&minLines=2&totalFrom=100.00&totalTo=200&placedFrom=-24h&placedTo=2026-06-01T11:00:00Z' +
     '&updatedFrom=-30m&endedTo=-1d&attribute=delivery.floor%3D3&attribute=gift&attribute=note%3Dhello';
   expect(where(query)).toEqual({
     state: ['STUCK', 'PAUSED'],
@@ -18,6 +18,7 @@ test('an address has the whole filter of the API', () => {
     workflow: { name: 'order-fulfilment', version: 2 },
     step: { name: 'ship', status: ['WAITING'], participant: ['shipping'], olderThan: '1h' },
     stuckReason: '401',
+    late: true,
     minLines: 2,
     total: { atLeast: '100.00', atMost: '200' },
     placedAt: { from: '2026-05-31T12:00:00.000Z', to: '2026-06-01T11:00:00.000Z' },
@@ -30,7 +31,7 @@ test('an address has the whole filter of the API', () => {
 });
 
 test('what is no condition is an error, and is not left out', () => {
-  for (const query of ['minLines=many', 'totalFrom=ten', 'placedFrom=yesterday', 'attribute=a..b', 'olderThan=long']) {
+  for (const query of ['minLines=many', 'totalFrom=ten', 'placedFrom=yesterday', 'attribute=a..b', 'olderThan=long', 'late=perhaps']) {
     expect(() => where(query), query).toThrow(NotACondition);
   }
   expect(where('sort=TOTAL_ASC&columns=id&state=')).toEqual({});

@@ -5,7 +5,7 @@ import type { Where } from './queries';
 /** The conditions with a list of values. */
 export const LISTS = ['state', 'status', 'customer', 'sku', 'placedBy', 'participant', 'stepStatus'] as const;
 /** The conditions with one value. */
-export const TEXTS = ['workflow', 'step', 'olderThan', 'stuckReason', 'minLines', 'totalFrom', 'totalTo'] as const;
+export const TEXTS = ['workflow', 'step', 'olderThan', 'stuckReason', 'late', 'minLines', 'totalFrom', 'totalTo'] as const;
 /** The moments of which a condition is a range: `placedFrom` and `placedTo`, for example. */
 export const TIMES = ['placed', 'updated', 'ended'] as const;
 
@@ -62,6 +62,11 @@ export function whereOf(query: URLSearchParams, now: number): Where {
   if (Object.keys(step).length > 0) where['step'] = step;
   const stuckReason = text('stuckReason');
   if (stuckReason !== undefined) where['stuckReason'] = stuckReason;
+  const late = text('late');
+  if (late !== undefined) {
+    if (late !== 'true' && late !== 'false') throw new NotACondition(late);
+    where['late'] = late === 'true';
+  }
   const minLines = text('minLines');
   if (minLines !== undefined) {
     if (!/^\d{1,9}$/.test(minLines)) throw new NotACondition(minLines);

@@ -65,10 +65,11 @@ export const texts = {
     remove: (name: string, value: string) => `Remove ${name} ${value}`,
     ago: (count: string, unit: string) => `${count} ${unit === 'm' ? 'min' : unit} ago`,
     timeHint: '-24h or 2026-01-31T09:00',
+    lateHint: 'Of 100 such orders, 95 would have ended by now.',
     help: 'Several values: separate them with commas. Moments: -15m, -24h and -7d count back from now; a date is in your time zone.',
     names: {
       state: 'State', status: 'Status', customer: 'Customer', sku: 'SKU', placedBy: 'Placed by', workflow: 'Workflow',
-      step: 'Step', participant: 'Participant of the step', olderThan: 'At the step for at least', stepStatus: 'Status of the step', stuckReason: 'Reason contains', minLines: 'Lines at least',
+      step: 'Step', participant: 'Participant of the step', olderThan: 'At the step for at least', stepStatus: 'Status of the step', stuckReason: 'Reason contains', late: 'Late', minLines: 'Lines at least',
       totalFrom: 'Total at least', totalTo: 'Total at most', attribute: 'Attribute',
       placedFrom: 'Placed since', placedTo: 'Placed before', updatedFrom: 'Last event since', updatedTo: 'Last event before',
       endedFrom: 'Ended since', endedTo: 'Ended before',

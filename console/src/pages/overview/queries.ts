@@ -3,7 +3,7 @@ import { graphql, type ResultOf } from '../../query/graphql';
 export const overviewQuery = graphql(`
   query Overview($from: DateTime!, $to: DateTime!) {
     overview {
-      orders stuck parked lastEventAt
+      orders stuck late parked lastEventAt
       byStatus { status count }
       byState { state count }
       lag { seconds }

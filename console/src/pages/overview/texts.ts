@@ -4,6 +4,8 @@ import { texts as shared } from '../../texts';
 export const texts = {
   orders: 'orders',
   stuck: 'stuck, wait for an operator',
+  late: 'late',
+  lateHint: 'Of 100 such orders, 95 would have ended by now.',
   waiting: 'wait for an answer',
   retrying: 'Orders with a step that waits for its next attempt',
   changed: 'Changed in the last hour',

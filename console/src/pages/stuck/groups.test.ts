@@ -20,6 +20,7 @@ test('what happened decides the kind', () => {
   expect(kind('p.pay was never sent for a day')).toBe('unsent');
   expect(kind('the key of the personal data is missing')).toBe('key');
   expect(kind('something else')).toBe('other');
+  expect(kind('p.pay failed for good: x', 'OVERDUE')).toBe('overdue');
   expect(kind('p.pay failed for good: x', 'LATE')).toBe('late');
   expect(groupOf(trouble(null, null))).toMatchObject({ kind: 'other', error: '', participant: 'shipping', action: undefined });
 });

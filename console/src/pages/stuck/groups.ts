@@ -1,7 +1,7 @@
-/** Stuck and late orders by their cause, as the server groups them: what the page shows of a group. */
+/** Stuck, overdue and late orders by their cause, as the server groups them: what the page shows of a group. */
 
 /** What happened, which decides what to propose. */
-export type Kind = 'undo' | 'held' | 'unsent' | 'key' | 'other' | 'late';
+export type Kind = 'undo' | 'held' | 'unsent' | 'key' | 'other' | 'overdue' | 'late';
 
 /** What an operator does to mend it, or to tell others about it. */
 export type Repair = 'retry' | 'skip' | 'cancel' | 'note';
@@ -9,7 +9,7 @@ export type Repair = 'retry' | 'skip' | 'cancel' | 'note';
 /** A group, as the server answers it. */
 export interface Trouble {
   id: string;
-  kind: 'STUCK' | 'LATE';
+  kind: 'STUCK' | 'OVERDUE' | 'LATE';
   workflow: string;
   version: number;
   step: string | null;
@@ -52,7 +52,7 @@ export function groupOf(trouble: Trouble): Group {
     step: trouble.step ?? undefined,
     participant: named?.[1] ?? trouble.participant ?? undefined,
     action: named?.[2],
-    kind: trouble.kind === 'LATE' ? 'late' : kindOf(sample),
+    kind: trouble.kind === 'STUCK' ? kindOf(sample) : trouble.kind === 'LATE' ? 'late' : 'overdue',
     error: (trouble.error ?? '').replace(BEGINNING, '').replace(/^(failed for good|is held for an operator): /, ''),
     sample,
     firstSeen: trouble.firstSeen,
@@ -60,6 +60,9 @@ export function groupOf(trouble: Trouble): Group {
     count: trouble.count,
   };
 }
+
+/** Whether the orders wait for an operator. Others go on by themselves. */
+export const isStuck = ({ kind }: Group) => kind !== 'overdue' && kind !== 'late';
 
 function kindOf(reason: string): Kind {
   if (/ failed for good: /.test(reason)) return 'undo';

@@ -1,6 +1,6 @@
 import { query } from '../../query/client';
 import { graphql, type ResultOf } from '../../query/graphql';
-import { groupOf, type Group } from './groups';
+import { groupOf, isStuck, type Group } from './groups';
 
 export const stuckSubscription = graphql(`subscription StuckChanges { orders(where: { state: [STUCK] }) { id } }`);
 
@@ -16,18 +16,17 @@ export interface Found {
   isTruncated: boolean;
 }
 
-/** The groups, the largest first; those that are stuck before those that are late. */
+/** The groups, the largest first; those that wait for an operator before the others. */
 export async function groups(signal: AbortSignal): Promise<Found> {
   const { nodes, truncated } = (await query(groupsQuery, {}, signal)).troubles;
   const all = nodes.map(groupOf);
-  const [late, stuck] = [all.filter(({ kind }) => kind === 'late'), all.filter(({ kind }) => kind !== 'late')];
-  return { groups: [...stuck, ...late], isTruncated: truncated };
+  return { groups: [...all.filter(isStuck), ...all.filter((group) => !isStuck(group))], isTruncated: truncated };
 }
 
 const ordersQuery = graphql(`
   query OrdersOfCause($id: ID!) {
     troubles(id: $id) { nodes {
-      orders(first: 200) { id status stuckReason updatedAt }
+      orders(first: 200) { id status stuckReason updatedAt expectedAt }
       notes { text actor recordedAt count orderId }
     } }
   }

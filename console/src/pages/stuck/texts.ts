@@ -3,14 +3,16 @@ import { number } from '../../parts/number';
 import type { Kind } from './groups';
 
 export const texts = {
-  late: 'The work is due, and no command handler has taken it up',
+  whatIs: (kind: 'overdue' | 'late') =>
+    kind === 'late' ? 'They take longer than 95 of 100 such orders' : 'The work is due, and no command handler has taken it up',
+  expected: 'Late since',
   updated: 'Last event',
   lead: (count: string, groups: number) => `${count}, ${groups === 1 ? 'one cause' : `${groups} causes`}`,
   none: 'No order is stuck or late',
   noneText: 'Every order proceeds, waits for an answer that it may still get, or has ended.',
   list: 'Causes',
   choose: 'Choose a cause',
-  truncated: 'More than 10,000 orders are stuck or late, or there are more than 100 causes. Counts are too low, and causes are missing.',
+  truncated: 'More than 10,000 orders are stuck, overdue or late, or there are more than 100 causes. Counts are too low, and causes are missing.',
   count: 'Orders',
   last: 'last',
   undoOf: (step: string) => `undo of ${step}`,
@@ -26,7 +28,8 @@ export const texts = {
     held: 'The deployment is wrong: credentials, a path or a certificate. Nothing is undone. Correct it, then retry.',
     unsent: 'The request could not be sent for a day. Nothing is undone. See that the participant is reachable, then retry.',
     key: 'The key of the personal data is missing. Restore the keys from the backup, then retry. A cancel needs no key.',
-    late: 'See that a command handler runs, reaches the log and Postgres, and is not overloaded (/readyz, /metrics). The orders go on by themselves then.',
+    late: 'See how the participant of the step is: its figures, its circuit, its errors. The orders go on by themselves once it answers. If this is how long it takes now, the expected times follow by themselves.',
+    overdue: 'See that a command handler runs, reaches the log and Postgres, and is not overloaded (/readyz, /metrics). The orders go on by themselves then.',
     other: 'Read the reason, correct the cause, then retry. If the work was done by hand, skip the step.',
   } satisfies Record<Kind, string>,
   select: (id: string) => `Select order ${id}`,
