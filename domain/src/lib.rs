@@ -13,6 +13,7 @@
 //! - [`expectation`] estimates when orders and steps end.
 //! - [`wire`] is the only module that knows how the log stores events.
 //! - [`views`] defines what users see of an order.
+//! - [`webhook`] is what systems of the shop are notified of.
 
 pub mod backtest;
 pub mod duration;
@@ -30,6 +31,7 @@ mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod views;
+pub mod webhook;
 pub mod wire;
 pub mod workflow;
 

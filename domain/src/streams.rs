@@ -13,15 +13,18 @@ pub const REPLY_STREAM_PREFIX: &str = "replies-";
 pub const PARKED_REPLIES: &str = "parked-replies";
 /// The stream of erasures.
 pub const ERASURES: &str = "erasures";
+/// The prefix of streams of webhooks; the webhook's id follows.
+pub const WEBHOOK_STREAM_PREFIX: &str = "webhook-";
 /// The stream of a log's seals.
 pub const SEALS: &str = "audit-seals";
 
 /// All of them.
-pub(crate) const ALL: [&str; 8] = [
+pub(crate) const ALL: [&str; 9] = [
     WORKFLOW_STREAM_PREFIX,
     REQUEST_STREAM_PREFIX,
     REPLY_STREAM_PREFIX,
     KEY_STREAM_PREFIX,
+    WEBHOOK_STREAM_PREFIX,
     PARKED_REPLIES,
     ERASURES,
     SEALS,

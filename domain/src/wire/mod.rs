@@ -9,6 +9,7 @@ pub mod erasures;
 #[cfg(test)]
 pub(crate) mod golden_tests;
 pub mod participants;
+pub mod webhooks;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
