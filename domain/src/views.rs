@@ -16,13 +16,14 @@ use crate::order::{
     StepStatus, summary,
 };
 use crate::stream_prefix;
+use crate::wire::webhooks::WEBHOOK_STREAM_PREFIX;
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
-/// The stream prefixes of all events behind the views: orders, workflow definitions, and the
-/// metadata of orders' streams, with which an operator of the log hides events.
-pub fn stream_prefixes() -> [String; 3] {
+/// The stream prefixes of all events behind the views: orders, workflow definitions, webhooks, and
+/// the metadata of orders' streams, with which an operator of the log hides events.
+pub fn stream_prefixes() -> [String; 4] {
     let orders = stream_prefix::get();
-    [orders.to_owned(), WORKFLOW_STREAM_PREFIX.to_owned(), format!("$${orders}")]
+    [orders.to_owned(), WORKFLOW_STREAM_PREFIX.to_owned(), WEBHOOK_STREAM_PREFIX.to_owned(), format!("$${orders}")]
 }
 
 /// An order.

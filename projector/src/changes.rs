@@ -46,6 +46,7 @@ impl Batch {
             estimates: &self.estimates,
             timeline: &self.timeline,
             workflows: &self.workflows,
+            webhooks: &self.webhooks,
             parked: &self.parked,
             orders_parked: parked.map(|(order, _)| order.as_str()).collect(),
             limits: self.limits.iter().map(|(order, hidden)| (order, hidden.as_ref())).collect(),

@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use domain::ids::OrderId;
 use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
+use domain::wire::webhooks::WEBHOOK_STREAM_PREFIX;
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use sqlx::{PgConnection, PgPool};
 use views::View;
@@ -80,15 +81,18 @@ impl Comparison {
         Ok(compared)
     }
 
-    /// Compares the definitions of workflows. These are the streams that the log has of them.
-    pub async fn workflows(&mut self, streams: &BTreeSet<String>) -> Result<Compared, CompareError> {
+    /// Compares the definitions of workflows, and webhooks. These are the streams that the log has
+    /// of them.
+    pub async fn definitions(&mut self, streams: &BTreeSet<String>) -> Result<Compared, CompareError> {
         let Self { db, live, reprojection, log } = self;
         let mut snapshot = live.snapshot(db).await?;
         let checkpoint = live.checkpoint(&mut snapshot).await?;
         let mut compared = Compared::default();
         reprojection.written = None;
         Reprojecting { db: &mut snapshot, reprojection, log, checkpoint }.all(streams, &mut compared).await?;
-        compared.differences = live.differing_view(&mut snapshot, View::Workflows).await?;
+        for view in [View::Workflows, View::Webhooks, View::DeadLetters] {
+            compared.differences.extend(live.differing_view(&mut snapshot, view).await?);
+        }
         snapshot.commit().await?;
         Ok(compared)
     }
@@ -106,18 +110,18 @@ impl Comparison {
 
 /// Compares all views with the log.
 pub async fn everything(log: &EventStore, pool: &PgPool) -> Result<Compared, CompareError> {
-    let (mut orders, mut workflows) = (BTreeSet::new(), BTreeSet::new());
+    let (mut orders, mut definitions) = (BTreeSet::new(), BTreeSet::new());
     let mut history = log.history(None);
     while let Some(record) = history.next().await? {
         let stream = record.event.stream;
         if let Some(order) = OrderId::from_stream(&stream) {
             orders.insert(order);
-        } else if stream.starts_with(WORKFLOW_STREAM_PREFIX) {
-            workflows.insert(stream);
+        } else if [WORKFLOW_STREAM_PREFIX, WEBHOOK_STREAM_PREFIX].iter().any(|prefix| stream.starts_with(prefix)) {
+            definitions.insert(stream);
         }
     }
     let mut comparison = Comparison::open(pool, log.clone()).await?;
-    let mut all = comparison.workflows(&workflows).await?;
+    let mut all = comparison.definitions(&definitions).await?;
     let orders: Vec<OrderId> = orders.into_iter().collect();
     for (range, orders) in ranges(&orders, ORDERS) {
         let compared = comparison.orders(&range, orders).await?;

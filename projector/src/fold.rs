@@ -12,6 +12,8 @@ use domain::expectation::Expected;
 use domain::ids::{OrderId, StepId};
 use domain::stream_prefix;
 use domain::views::{CallView, steps_moved_by};
+use domain::webhook::WebhookId;
+use domain::wire::webhooks::decode_webhook;
 use domain::wire::{self, Decoded, WORKFLOW_STREAM_PREFIX};
 use domain::workflow::{Step, Workflow};
 use error_causes::with_causes;
@@ -20,7 +22,7 @@ use order_stream::{FoldedOrder, OrderFault, is_foreign};
 use sqlx::PgConnection;
 use views::OutlineStep;
 use views::parked::Parked;
-use views::writer::{EstimateColumns, TimelineColumns, WorkflowColumns};
+use views::writer::{EstimateColumns, TimelineColumns, WebhookChange, WorkflowColumns};
 
 use crate::error::Interruption;
 use crate::states::{Known, States};
@@ -36,6 +38,7 @@ pub(crate) struct Batch {
     /// The histograms that got samples.
     pub estimates: EstimateColumns,
     pub workflows: WorkflowColumns,
+    pub webhooks: Vec<WebhookChange>,
     pub parked: Vec<Parked>,
     /// The orders whose streams' metadata changed, each with the reason why a part of it is hidden
     /// now; `None`: nothing is hidden.
@@ -93,7 +96,7 @@ impl Batch {
                 batch.fold_metadata(event);
             } else if event.stream.starts_with(stream_prefix::get()) && !wire::is_ours(&event.metadata) {
                 batch.pass_over(event);
-            } else if let Err(reason) = batch.fold_workflow_event(event) {
+            } else if let Err(reason) = batch.fold_other_event(event) {
                 batch.park(event, reason);
             }
         }
@@ -182,9 +185,17 @@ impl Batch {
         self.limits.insert(order, reason.map(|reason| Parked { event: event.clone(), reason }));
     }
 
+    fn fold_other_event(&mut self, event: &RecordedEvent) -> Result<(), String> {
+        let Some(id) = WebhookId::from_stream(&event.stream) else { return self.fold_workflow_event(event) };
+        let decoded = decode_webhook(&event.event_type, &event.data, &event.metadata);
+        let decoded = decoded.map_err(|error| with_causes(&error))?;
+        self.webhooks.push(WebhookChange { id, event: decoded, revision: event.revision, position: event.position });
+        Ok(())
+    }
+
     fn fold_workflow_event(&mut self, event: &RecordedEvent) -> Result<(), String> {
         if !event.stream.starts_with(WORKFLOW_STREAM_PREFIX) {
-            return Err("the name of its stream holds no order's id".to_owned());
+            return Err("the name of its stream holds no id".to_owned());
         }
         let registered = wire::decode_workflow(&event.event_type, &event.data).map_err(|error| with_causes(&error))?;
         let workflow = Workflow::registered(&registered.source).map_err(|error| with_causes(&error))?;

@@ -144,7 +144,7 @@ impl Verification {
             }
             None => "seals: none".to_owned(),
         });
-        let Walked { orders, workflows, findings, .. } = walked;
+        let Walked { orders, definitions, findings, .. } = walked;
         self.named(log, end, findings).await?;
         self.removed(log, |stream| stream.starts_with(domain::stream_prefix::get())).await?;
         if let Some(pool) = pool {
@@ -157,7 +157,7 @@ impl Verification {
             self.saw_nothing = (count == 0 && checkpoint.is_none_or(|at| at <= end)).then_some(end);
             self.findings.extend(views::missing_keys(pool).await?.map(|reason| Finding::Keys { reason }));
             let orders = orders.into_iter().map(|(order, _)| order).collect();
-            views::all(log, pool, orders, &workflows, &self.progress, &mut self.findings).await?;
+            views::all(log, pool, orders, &definitions, &self.progress, &mut self.findings).await?;
             self.looked_at.push(format!("views: {count} orders, up to position {}", checkpoint.unwrap_or(0)));
         } else {
             self.without_views();

@@ -72,18 +72,18 @@ pub(super) async fn one(log: &Log, pool: &PgPool, order: &OrderId, findings: &mu
     Ok(())
 }
 
-/// Compares all views. `orders` are the log's orders, sorted, and `workflows` its streams of
-/// workflows. The progress is shown as that of the walk was.
+/// Compares all views. `orders` are the log's orders, sorted, and `definitions` its streams
+/// of workflows and webhooks. The progress is shown as that of the walk was.
 pub(super) async fn all(
     log: &Log,
     pool: &PgPool,
     orders: Vec<OrderId>,
-    workflows: &BTreeSet<String>,
+    definitions: &BTreeSet<String>,
     walked: &Progress<Walking>,
     findings: &mut Findings,
 ) -> Result<(), AuditError> {
     let mut comparison = Comparison::open(pool, log.store.clone()).await?;
-    findings.extend(found(comparison.workflows(workflows).await?));
+    findings.extend(found(comparison.definitions(definitions).await?));
 
     let progress = walked.alike(Comparing { total: orders.len() as u64, ..Comparing::default() });
     let orders = Arc::new(orders);

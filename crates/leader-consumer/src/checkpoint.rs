@@ -73,19 +73,30 @@ impl CheckpointRow {
     }
 
     pub(crate) async fn write(&self, db: &mut PgConnection, checkpoint: &Checkpoint) -> Result<(), sqlx::Error> {
-        let Checkpoint { position, log, mark } = checkpoint;
-        sqlx::query(self.write)
-            .bind(self.name)
-            .bind(position.commit.cast_signed())
-            .bind(position.prepare.cast_signed())
-            .bind(log)
-            .bind(mark.map(|mark| mark.position.commit.cast_signed()))
-            .bind(mark.map(|mark| mark.position.prepare.cast_signed()))
-            .bind(mark.map(|mark| mark.event))
-            .execute(db)
-            .await
-            .map(drop)
+        write_checkpoint(db, self.write, self.name, checkpoint).await
     }
+}
+
+/// Writes a checkpoint with a statement like [`CheckpointRow::write`]. The name may be chosen at
+/// run time.
+pub async fn write_checkpoint(
+    db: &mut PgConnection,
+    statement: &'static str,
+    name: &str,
+    checkpoint: &Checkpoint,
+) -> Result<(), sqlx::Error> {
+    let Checkpoint { position, log, mark } = checkpoint;
+    sqlx::query(statement)
+        .bind(name)
+        .bind(position.commit.cast_signed())
+        .bind(position.prepare.cast_signed())
+        .bind(log)
+        .bind(mark.map(|mark| mark.position.commit.cast_signed()))
+        .bind(mark.map(|mark| mark.position.prepare.cast_signed()))
+        .bind(mark.map(|mark| mark.event))
+        .execute(db)
+        .await
+        .map(drop)
 }
 
 impl From<Row> for Checkpoint {

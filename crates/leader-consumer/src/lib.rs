@@ -26,8 +26,9 @@ mod terms;
 mod window;
 
 pub use alarm::{LogAlarm, METRICS};
-pub use checkpoint::{CheckpointRow, read_checkpoint};
+pub use checkpoint::{CheckpointRow, read_checkpoint, write_checkpoint};
 pub use follow::{FollowOptions, Reader, follow};
 pub use leadership::acquire_leadership;
 pub use origin::{Checkpoint, Mark, Mismatch, OriginError, compare, verify};
 pub use terms::{Consequence, Interrupted, Term, Terms, lead};
+pub use window::{Number, Window};

@@ -9,7 +9,7 @@ use crate::origin::Mark;
 
 /// The events that were begun, from the first unfinished one on.
 #[derive(Debug, Default)]
-pub(crate) struct Window {
+pub struct Window {
     begun: VecDeque<Begun>,
     /// The number of the first of them.
     first: u64,
@@ -27,9 +27,10 @@ struct Begun {
 
 /// The number of a begun event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Number(u64);
+pub struct Number(u64);
 
 impl Window {
+    /// Every event up to there is handled.
     pub fn from(through: Option<Position>, mark: Option<Mark>) -> Self {
         Self { through, mark, ..Self::default() }
     }
@@ -61,6 +62,10 @@ impl Window {
 
     /// There is nothing to handle up to here, apart from the begun events.
     pub fn pass(&mut self, at: Position) {
+        if let Some(last @ Begun { event: None, ended: true, .. }) = self.begun.back_mut() {
+            last.at = at;
+            return;
+        }
         let number = self.push(at, None);
         self.end(number);
     }
@@ -80,7 +85,9 @@ impl Window {
         self.mark = Some(mark);
     }
 
-    /// How many events have to be finished before the checkpoint passes them.
+    /// How many events have to be finished before the checkpoint passes them. What lies between two
+    /// of them counts as one.
+    #[expect(clippy::len_without_is_empty, reason = "it is compared with a bound")]
     pub fn len(&self) -> usize {
         self.begun.len()
     }

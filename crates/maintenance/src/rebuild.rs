@@ -9,7 +9,8 @@ use crate::MaintenanceError;
 pub use crate::other_log::OtherLog;
 
 /// Rebuilds or compares views, until `stop`. If the views adopt another log, replies and requests
-/// are read again from its beginning: the earlier positions belong to the earlier log.
+/// are read again from its beginning, and webhooks are notified again: the earlier positions belong
+/// to the earlier log.
 pub async fn rebuild(
     options: &RebuildOptions,
     log: &EventStore,
@@ -21,6 +22,7 @@ pub async fn rebuild(
     if rebuilt.adopted.is_some() {
         // Reading a reply or a request twice changes nothing.
         views::read_replies_again(pool).await?;
+        views::webhook_deliveries::forget_all(pool).await?;
         participants::read_requests_again(pool).await?;
     }
     Ok(rebuilt)

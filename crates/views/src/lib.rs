@@ -43,6 +43,9 @@ mod store;
 mod tables;
 pub mod todo;
 mod view_figures;
+pub mod webhook_deliveries;
+pub mod webhook_secrets;
+pub mod webhooks;
 pub mod writer;
 
 pub use error::{ViewsError, is_outage};

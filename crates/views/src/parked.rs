@@ -149,6 +149,6 @@ pub(crate) async fn replace_limits(
 }
 
 /// Every text, without the one character that a text in Postgres cannot hold: NUL.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -26,13 +26,17 @@ pub enum View {
     Expectations,
     /// Registered definitions.
     Workflows,
+    /// Webhooks.
+    Webhooks,
+    /// Notifications that were given up.
+    DeadLetters,
     /// Events that are set aside.
     Parked,
 }
 
 impl View {
     /// In the order in which every process locks them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Orders,
         Self::Steps,
         Self::Timeline,
@@ -42,6 +46,8 @@ impl View {
         Self::Estimates,
         Self::Expectations,
         Self::Workflows,
+        Self::Webhooks,
+        Self::DeadLetters,
         Self::Parked,
     ];
 
@@ -57,6 +63,8 @@ impl View {
             Self::Estimates => "estimates",
             Self::Expectations => "expectations",
             Self::Workflows => "workflows",
+            Self::Webhooks => "webhooks",
+            Self::DeadLetters => "webhook_dead_letters",
             Self::Parked => "parked",
         }
     }
@@ -64,7 +72,7 @@ impl View {
     /// The columns of its key.
     pub fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Orders => &["id"],
+            Self::Orders | Self::Webhooks => &["id"],
             Self::Steps => &["order_id", "step"],
             Self::Timeline => &["order_id", "revision"],
             Self::Todo | Self::Expectations => &["order_id"],
@@ -72,6 +80,7 @@ impl View {
             Self::WorkflowCounts => &["workflow", "version", "state"],
             Self::Estimates => &["workflow", "step", "part", "version"],
             Self::Workflows => &["name", "version"],
+            Self::DeadLetters => &["webhook_id", "order_id", "order_revision", "type"],
             Self::Parked => &["stream", "revision"],
         }
     }

@@ -17,6 +17,7 @@ use domain::proof::chain::follow;
 use domain::proof::merkle::{self, Inclusion};
 use domain::stream_prefix;
 use domain::wire::WORKFLOW_STREAM_PREFIX;
+use domain::wire::webhooks::WEBHOOK_STREAM_PREFIX;
 
 use super::error::AuditError;
 use super::findings::{Finding, Findings};
@@ -83,8 +84,8 @@ pub(super) struct Walked {
     pub events: u64,
     /// The log's identity. `None`: the log has no order.
     pub log: Option<Hash>,
-    /// The streams of workflows.
-    pub workflows: BTreeSet<String>,
+    /// The streams of workflows and of webhooks.
+    pub definitions: BTreeSet<String>,
     pub findings: Findings,
 }
 
@@ -140,7 +141,7 @@ struct Walk {
 struct Seen {
     events: u64,
     log: Option<Hash>,
-    workflows: BTreeSet<String>,
+    definitions: BTreeSet<String>,
     operators: Operators,
     findings: Findings,
 }
@@ -158,8 +159,9 @@ impl Walk {
                 self.seen.log = follow(&order, None, &raw(&event)).0.hash;
             }
             self.shards.add(event).await?;
-        } else if event.stream.starts_with(WORKFLOW_STREAM_PREFIX) {
-            self.seen.workflows.insert(event.stream);
+        } else if [WORKFLOW_STREAM_PREFIX, WEBHOOK_STREAM_PREFIX].iter().any(|prefix| event.stream.starts_with(prefix))
+        {
+            self.seen.definitions.insert(event.stream);
         }
         Ok(())
     }
@@ -170,7 +172,7 @@ impl Walk {
     }
 
     async fn finish(self) -> Result<Walked, AuditError> {
-        let Seen { events, log, workflows, operators, mut findings } = self.seen;
+        let Seen { events, log, definitions, operators, mut findings } = self.seen;
         findings.extend(operators.findings());
         let mut orders = Vec::new();
         for found in self.shards.finish().await? {
@@ -178,7 +180,7 @@ impl Walk {
             findings.join(found.findings);
         }
         orders.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Walked { orders, events, log, workflows, findings })
+        Ok(Walked { orders, events, log, definitions, findings })
     }
 }
 

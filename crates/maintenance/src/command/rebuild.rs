@@ -76,6 +76,10 @@ enum ViewName {
     Expectations,
     /// Registered definitions
     Workflows,
+    /// Webhooks
+    Webhooks,
+    /// Notifications of webhooks that were given up
+    WebhookDeadLetters,
 }
 
 impl From<ViewName> for View {
@@ -90,6 +94,8 @@ impl From<ViewName> for View {
             ViewName::Estimates => Self::Estimates,
             ViewName::Expectations => Self::Expectations,
             ViewName::Workflows => Self::Workflows,
+            ViewName::Webhooks => Self::Webhooks,
+            ViewName::WebhookDeadLetters => Self::DeadLetters,
         }
     }
 }

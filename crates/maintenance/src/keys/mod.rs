@@ -134,12 +134,14 @@ async fn write(part: &Path, pool: &PgPool, passphrase: &Passphrase) -> Result<u6
     Ok(count)
 }
 
-/// Wraps all keys by the current master key.
+/// Wraps all keys by the current master key, and the secrets of webhooks.
 pub async fn rewrap(pool: &PgPool) -> Result<Rewrapped, KeysError> {
     if !views::master_key::is_set() {
         return Err(KeysError::NoMasterKey);
     }
-    Ok(customer_keys::rewrap(pool).await?)
+    let keys = customer_keys::rewrap(pool).await?;
+    let (rewrapped, current) = views::webhook_secrets::rewrap(pool).await?;
+    Ok(Rewrapped { rewrapped: keys.rewrapped + rewrapped, current: keys.current + current })
 }
 
 /// A file of keys that was read to its end, so that it is known to be whole.

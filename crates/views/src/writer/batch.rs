@@ -17,6 +17,7 @@ use super::columns::{
 use super::counts::{COUNTED, COUNTED_BY_WORKFLOW};
 use super::error::WriteError;
 use super::parameters::Parameters;
+use super::webhooks::{self, WebhookChange};
 use crate::channels;
 use crate::parked::{self, Parked};
 
@@ -44,6 +45,8 @@ pub struct Changes<'a> {
     pub timeline: &'a TimelineColumns,
     /// Definitions.
     pub workflows: &'a WorkflowColumns,
+    /// Events of webhooks.
+    pub webhooks: &'a [WebhookChange],
     /// Events that are set aside.
     pub parked: &'a [Parked],
     /// The orders of these events.
@@ -56,7 +59,8 @@ pub struct Changes<'a> {
 impl Changes<'_> {
     /// Writes and commits. Returns how many more events are set aside.
     pub async fn commit(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<i64, WriteError> {
-        if self.workflows.is_empty() && self.parked.is_empty() && self.limits.is_empty() {
+        let is_of_orders = self.workflows.is_empty() && self.webhooks.is_empty();
+        if is_of_orders && self.parked.is_empty() && self.limits.is_empty() {
             // A statement is a transaction by itself.
             self.write_orders(db, to).await?;
             return Ok(0);
@@ -71,6 +75,7 @@ impl Changes<'_> {
     pub async fn write(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<i64, WriteError> {
         self.write_orders(db, to).await?;
         write_workflows(db, self.workflows).await?;
+        webhooks::write(db, self.webhooks).await?;
         let more_parked = parked::write(db, self.parked).await?;
         parked::mark(db, &self.orders_parked).await?;
         Ok(more_parked.cast_signed() + parked::replace_limits(db, &self.limits).await?)

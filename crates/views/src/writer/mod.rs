@@ -9,6 +9,7 @@ mod columns;
 mod counts;
 mod error;
 pub(crate) mod parameters;
+mod webhooks;
 
 use sqlx::PgConnection;
 
@@ -18,6 +19,7 @@ pub use columns::{
     EstimateColumns, ExpectationColumns, OrderColumns, StepColumns, TimelineColumns, TodoColumns, WorkflowColumns,
 };
 pub use error::WriteError;
+pub use webhooks::WebhookChange;
 
 /// What every transaction of the writer's connection relies on.
 ///
