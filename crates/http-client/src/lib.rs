@@ -22,19 +22,21 @@ mod participants;
 mod participants_tests;
 mod proxies;
 mod retry_after;
+mod webhooks;
 
 use std::sync::Arc;
 
 use reqwest::{ClientBuilder, Error};
 
 pub use body::{at_most, whole};
-pub use destinations::{Destinations, NotARule, NotPermitted, Rule};
+pub use destinations::{Destinations, NotARule, NotPermitted, Requests, Rule};
 pub use mistake::{Causes, causes, mistake};
 use names::SystemNames;
 pub use no_answer::no_answer;
 pub use participants::{ParticipantFiles, ParticipantTls, TlsFault};
 use proxies::Proxies;
 pub use retry_after::retry_after;
+pub use webhooks::{WebhookArgs, WebhookTlsFault};
 
 /// A builder of clients for URLs that an operator chooses, with the proxies of the environment.
 pub fn builder() -> Result<ClientBuilder, Error> {

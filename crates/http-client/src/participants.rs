@@ -45,6 +45,11 @@ impl ParticipantFiles {
 }
 
 impl ParticipantTls {
+    /// With this configuration.
+    pub(crate) fn of_config(config: ClientConfig) -> Self {
+        Self(Some(config))
+    }
+
     /// Sets it up in a client. Without files, the client stays as it is.
     pub fn of(&self, builder: ClientBuilder) -> ClientBuilder {
         match &self.0 {

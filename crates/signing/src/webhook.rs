@@ -1,6 +1,6 @@
-//! Signatures of requests to participants: Standard Webhooks 1.0.0.
+//! Signatures of requests to participants and of notifications: Standard Webhooks 1.0.0.
 //!
-//! A participant checks that a request is from this server, whole, and not an old one that is sent
+//! A receiver checks that a request is from this server, whole, and not an old one that is sent
 //! again. While a secret is rotated, a request has a signature with each.
 
 use std::fmt;
@@ -24,7 +24,7 @@ const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// The most signatures of a request that are compared.
 const MAX_SIGNATURES: usize = 8;
 
-/// A secret that a participant and this server share.
+/// A secret that a receiver and this server share.
 #[derive(Clone)]
 pub struct WebhookSecret(hmac::Key);
 
@@ -37,8 +37,17 @@ impl WebhookSecret {
     /// Reads a secret as it is exchanged.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         let encoded = text.trim().strip_prefix(PREFIX).ok_or(InvalidSecret)?;
-        let bytes = STANDARD.decode(encoded).ok().filter(|bytes| BYTES.contains(&bytes.len())).ok_or(InvalidSecret)?;
-        Ok(Self(hmac::Key::new(HMAC_SHA256, &bytes)))
+        Self::of(&STANDARD.decode(encoded).map_err(|_| InvalidSecret)?)
+    }
+
+    /// A secret of these bytes.
+    pub fn of(bytes: &[u8]) -> Result<Self, InvalidSecret> {
+        if BYTES.contains(&bytes.len()) { Ok(Self(hmac::Key::new(HMAC_SHA256, bytes))) } else { Err(InvalidSecret) }
+    }
+
+    /// A secret of these bytes, as it is exchanged.
+    pub fn text(bytes: &[u8]) -> String {
+        format!("{PREFIX}{}", STANDARD.encode(bytes))
     }
 }
 

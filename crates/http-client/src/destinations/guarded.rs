@@ -59,7 +59,7 @@ pub(super) fn guarded(address: IpAddr) -> Option<Guarded> {
 
 /// The IPv4 address that a gateway sends on to: of NAT64 (RFC 6052), of 6to4 (RFC 3056), and of the
 /// compatible form (RFC 4291), which some systems still know.
-fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(super) fn within(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let ([0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] | [0, 0, 0, 0, 0, 0, high, low]) =
         address.segments()
     else {

@@ -8,6 +8,7 @@
 mod guarded;
 mod not_permitted;
 mod permitted_names;
+mod public;
 mod rule;
 
 use std::collections::BTreeSet;
@@ -21,14 +22,17 @@ use url::Host;
 use crate::names::SystemNames;
 use crate::proxies::Proxies;
 use guarded::guarded;
-pub use not_permitted::NotPermitted;
+pub use not_permitted::{NotPermitted, Requests};
 use permitted_names::PermittedNames;
+use public::is_public;
 pub use rule::{NotARule, Rule};
 
-/// The hosts that requests may go to. Without a rule these are all hosts, except for link-local
-/// addresses and those where clouds hand out credentials. Only a network within them permits these.
+/// The hosts that requests may go to. Without a rule these are, for participants, all hosts except
+/// for link-local addresses and those where clouds hand out credentials; only a network within them
+/// permits these. For webhooks, they are the hosts of the public internet.
 #[derive(Debug, Clone)]
 pub struct Destinations {
+    requests: Requests,
     rules: Arc<[Rule]>,
     proxies: Arc<Proxies>,
 }
@@ -42,7 +46,12 @@ impl Default for Destinations {
 impl Destinations {
     /// The hosts that these rules name, reached through the proxies of the environment.
     pub fn new(rules: Vec<Rule>) -> Self {
-        Self { rules: rules.into(), proxies: Arc::new(Proxies::of_environment()) }
+        Self::of(Requests::ToParticipants, rules)
+    }
+
+    /// The same, for requests of this kind.
+    pub fn of(requests: Requests, rules: Vec<Rule>) -> Self {
+        Self { requests, rules: rules.into(), proxies: Arc::new(Proxies::of_environment()) }
     }
 
     /// The ports that rules name. A client for one of them reaches hosts that others do not.
@@ -84,7 +93,7 @@ impl Destinations {
         }
         // Loopback is never reached through a proxy.
         if self.proxies.is_any() && name != "localhost" {
-            return Err(NotPermitted::Proxied { host: name.to_owned() });
+            return Err(NotPermitted::Proxied { host: name.to_owned(), requests: self.requests });
         }
         Ok(())
     }
@@ -95,7 +104,14 @@ impl Destinations {
         let mut networks = self.rules.iter().filter(|rule| rule.is_for(port) && rule.contains(address));
         if let Some(guarded) = guarded(address) {
             let is_meant = networks.any(|rule| rule.is_within(guarded.network));
-            return if is_meant { Ok(()) } else { Err(NotPermitted::Guarded { host: host(), what: guarded.what }) };
+            return if is_meant {
+                Ok(())
+            } else {
+                Err(NotPermitted::Guarded { host: host(), what: guarded.what, requests: self.requests })
+            };
+        }
+        if self.rules.is_empty() && self.requests == Requests::ToWebhooks && !is_public(address) {
+            return Err(NotPermitted::NotPublic { host: host() });
         }
         if self.rules.is_empty() || networks.next().is_some() || name.is_some_and(|name| self.names(name, port)) {
             return Ok(());
@@ -109,7 +125,7 @@ impl Destinations {
 
     fn outside(&self, host: String) -> NotPermitted {
         let allowed = self.rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        NotPermitted::Outside { host, allowed }
+        NotPermitted::Outside { host, allowed, requests: self.requests }
     }
 }
 

@@ -68,7 +68,7 @@ fn destinations(rules: &str) -> Destinations {
 
 fn behind(rules: &str, proxies: Proxies) -> Destinations {
     let rules: Vec<Rule> = rules.split_whitespace().map(|rule| rule.parse().unwrap()).collect();
-    Destinations { rules: rules.into(), proxies: Arc::new(proxies) }
+    Destinations { requests: Requests::ToParticipants, rules: rules.into(), proxies: Arc::new(proxies) }
 }
 
 fn check(destinations: &Destinations, url: &str) -> Result<(), NotPermitted> {
@@ -246,4 +246,29 @@ fn the_host_of_a_url_is_a_rule() {
     ] {
         assert_eq!(Rule::of(&Url::parse(url).unwrap()).unwrap().to_string(), shown);
     }
+}
+
+#[test]
+fn webhooks_reach_only_the_public_internet_unless_hosts_are_named() {
+    let to_webhooks = |rules: &str| Destinations { requests: Requests::ToWebhooks, ..destinations(rules) };
+    for url in ["http://127.0.0.1/", "https://10.0.0.1/", "https://[fd00::1]/", "https://192.168.1.1:8443/"] {
+        let refused = check(&to_webhooks(""), url).unwrap_err().to_string();
+        assert!(refused.contains("--webhook-hosts") && refused.contains("public internet"), "{url}: {refused}");
+    }
+    let guarded = check(&to_webhooks(""), "https://169.254.169.254/").unwrap_err().to_string();
+    assert!(guarded.contains("--webhook-hosts") && guarded.contains("credentials"), "{guarded}");
+    assert_eq!(check(&to_webhooks(""), "https://8.8.8.8/"), Ok(()));
+    assert_eq!(check(&to_webhooks("10.0.0.0/8 shop.example"), "https://10.0.0.1/"), Ok(()));
+    let outside = check(&to_webhooks("10.0.0.0/8"), "https://8.8.8.8/").unwrap_err().to_string();
+    assert!(outside.contains("--webhook-hosts (TENUTO_WEBHOOK_HOSTS) allows only 10.0.0.0/8"), "{outside}");
+}
+
+#[tokio::test]
+async fn a_name_of_a_webhook_that_resolves_to_a_private_address_is_not_connected_to() {
+    let server = Server::ok().await;
+    let destinations = Destinations { requests: Requests::ToWebhooks, ..destinations("") };
+    let builder = destinations.client_builder_over(None, Answers::new(&[&["127.0.0.1"]])).unwrap();
+    let refused = request(builder, &format!("http://hooks.example:{}/", server.port)).await.unwrap_err();
+    assert!(refused.contains("hooks.example (127.0.0.1)") && refused.contains("--webhook-hosts"), "{refused}");
+    assert_eq!(server.connections(), 0);
 }
