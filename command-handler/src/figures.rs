@@ -13,6 +13,7 @@ use crate::Production;
 use crate::callbacks::Callbacks;
 use crate::order_figures;
 use crate::participants::{CIRCUIT_STATES, Circuit};
+use crate::webhooks::{self, WebhookFigures, Webhooks};
 
 metrics::metrics! {
     IN_FLIGHT: 0 = Metric::gauge(
@@ -40,7 +41,7 @@ metrics::metrics! {
 
 /// The metrics of a command handler.
 pub fn metrics() -> impl Iterator<Item = &'static Described> {
-    order_figures::METRICS.iter().chain(METRICS)
+    order_figures::METRICS.iter().chain(webhooks::METRICS).chain(METRICS)
 }
 
 /// How long Postgres has to count: an outage must not hold up the other figures.
@@ -54,8 +55,20 @@ pub struct HandlerFigures(Arc<OnceLock<Source>>);
 struct Source {
     orchestrator: Production,
     pool: PgPool,
-    /// NaN: not known.
-    held_steps: RwLock<f64>,
+    webhooks: WebhookFigures,
+    counted: RwLock<Counted>,
+}
+
+/// What Postgres has counted; NaN: not known.
+#[derive(Clone, Copy)]
+struct Counted {
+    held_steps: f64,
+    dead_letters: f64,
+    disabled_webhooks: f64,
+}
+
+impl Counted {
+    const NOT_KNOWN: Self = Self { held_steps: f64::NAN, dead_letters: f64::NAN, disabled_webhooks: f64::NAN };
 }
 
 impl fmt::Debug for HandlerFigures {
@@ -66,28 +79,37 @@ impl fmt::Debug for HandlerFigures {
 
 impl HandlerFigures {
     /// The command handler of this process runs.
-    pub fn begin(&self, orchestrator: Production, pool: PgPool) {
+    pub fn begin(&self, orchestrator: Production, pool: PgPool, webhooks: &Webhooks) {
+        let (webhooks, counted) = (webhooks.figures(), RwLock::new(Counted::NOT_KNOWN));
         // There is one in a process: no other was set before.
-        let _ = self.0.set(Source { orchestrator, pool, held_steps: RwLock::new(f64::NAN) });
+        let _ = self.0.set(Source { orchestrator, pool, webhooks, counted });
     }
 
     /// Counts what Postgres knows.
     pub async fn measure(&self) {
         let Some(source) = self.0.get() else { return };
-        let counted = timeout(PATIENCE, views::held_steps(&source.pool)).await;
+        let counting =
+            async { tokio::try_join!(views::held_steps(&source.pool), views::webhooks::counts(&source.pool)) };
+        let counted = timeout(PATIENCE, counting).await.ok().and_then(Result::ok);
         #[expect(clippy::cast_precision_loss, reason = "no table has so many rows")]
-        let held = counted.ok().and_then(Result::ok).map_or(f64::NAN, |count| count as f64);
-        *source.held_steps.write().unwrap_or_else(PoisonError::into_inner) = held;
+        let counted = counted.map_or(Counted::NOT_KNOWN, |(held_steps, webhooks)| Counted {
+            held_steps: held_steps as f64,
+            dead_letters: webhooks.dead_letters as f64,
+            disabled_webhooks: webhooks.disabled as f64,
+        });
+        *source.counted.write().unwrap_or_else(PoisonError::into_inner) = counted;
     }
 }
 
 impl Collector for HandlerFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let Some(Source { orchestrator, held_steps, .. }) = self.0.get() else { return Ok(()) };
+        let Some(Source { orchestrator, webhooks, counted, .. }) = self.0.get() else { return Ok(()) };
+        let counted = *counted.read().unwrap_or_else(PoisonError::into_inner);
         orchestrator.figures().encode(&mut encoder)?;
         IN_FLIGHT.write(&mut encoder, orchestrator.in_flight() as u64)?;
         encode_circuits(&mut encoder, &orchestrator.participants().http().circuits())?;
-        HELD_STEPS.write(&mut encoder, *held_steps.read().unwrap_or_else(PoisonError::into_inner))?;
+        HELD_STEPS.write(&mut encoder, counted.held_steps)?;
+        webhooks.encode(&mut encoder, (counted.dead_letters, counted.disabled_webhooks))?;
         encode_rejected_tokens(&mut encoder, orchestrator.participants().http().callbacks())
     }
 }

@@ -44,6 +44,7 @@ mod selection;
 #[cfg(test)]
 mod simulation;
 mod todo;
+mod webhooks;
 mod workflows;
 
 pub use admission::{Admission, AdmissionBounds, watch_bounds};
@@ -51,7 +52,7 @@ pub use callbacks::{CallbackSecretsError, rotate_callback_secrets};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
 pub use figures::{HandlerFigures, metrics};
-pub use http::router;
+pub use http::{router, webhook_router};
 pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
 pub use log::{Log, streams};
@@ -63,6 +64,7 @@ pub use participants::{
 pub use replies::{ReplyReaderOptions, ReplyTally, Taken, run_replies};
 pub use selection::Selection;
 pub use todo::{TodoList, TodoOptions, run_todo};
+pub use webhooks::{WebhookSetup, Webhooks};
 pub use workflows::{RegisterError, Registered, Registration, Workflows};
 
 /// The orchestrator as it runs in production.

@@ -5,12 +5,13 @@ use std::future::Future;
 
 use domain::stream_prefix;
 use domain::wire::participants::REQUEST_STREAM_PREFIX;
+use domain::wire::webhooks::WEBHOOK_STREAM_PREFIX;
 use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 use event_store::{AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent, StreamLimits};
 
 /// The prefixes of the streams that a command handler appends to.
-pub fn streams() -> [&'static str; 4] {
-    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX]
+pub fn streams() -> [&'static str; 5] {
+    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX, WEBHOOK_STREAM_PREFIX]
 }
 
 /// Streams of events.

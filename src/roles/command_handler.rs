@@ -9,12 +9,13 @@ use clap::Args;
 use command_handler::{
     Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
     Production, RegisterError, ReplyReaderOptions, RequestSigning, Settings, SystemClock, TodoOptions, Usage,
+    WebhookSetup, Webhooks,
 };
 use domain::order::WorkflowRef;
 use domain::workflow::address;
 use event_store::EventStore;
 use forward::{Forward, Role};
-use http_client::{Destinations, Rule};
+use http_client::{Destinations, Rule, WebhookArgs, WebhookTlsFault};
 use secrets::SecretError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -115,6 +116,11 @@ pub(crate) struct Driving {
     participants: ParticipantFiles,
     #[command(flatten)]
     pub signing: SigningOptions,
+    #[command(flatten)]
+    webhooks: WebhookArgs,
+    /// Whether everything runs on one machine: endpoints of webhooks may be there, too.
+    #[arg(skip)]
+    on_one_machine: bool,
 }
 
 impl Driving {
@@ -127,6 +133,17 @@ impl Driving {
         let mut rules = self.participant_hosts.clone();
         rules.extend(own.filter(|_| !self.participant_hosts.is_empty()));
         Settings::in_environment(Destinations::new(rules))
+    }
+
+    /// The same, where everything runs on one machine.
+    pub fn local(&self) -> Self {
+        Self { on_one_machine: true, ..self.clone() }
+    }
+
+    fn webhooks(&self) -> Result<WebhookSetup, WebhookTlsFault> {
+        let of = &self.webhooks;
+        let (destinations, tls) = (of.destinations(self.on_one_machine), of.tls()?);
+        Ok(WebhookSetup { destinations, tls, timeout: of.timeout(), retries: of.retries() })
     }
 }
 
@@ -218,6 +235,7 @@ impl Handler {
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
+        let webhooks = Webhooks::new(event_store.clone(), pool.clone(), &driving.webhooks()?, &public_url)?;
         let signing = RequestSigning::start(pool, &driving.signing).await?;
         let tls = driving.participants.load()?;
         let http = HttpParticipants::with_tls(settings, &public_url, driving.max_calls, &tls)?;
@@ -263,6 +281,10 @@ impl Handler {
                 command_handler::run_replies(orchestrator, log, pool, replies.clone(), stop.clone())
             }
         });
+        tasks.keep_running("the delivery of webhooks", {
+            let (webhooks, alarm, stop) = (webhooks.clone(), alarms.log.clone(), stop_feeding.clone());
+            move || webhooks.clone().run(alarm.clone(), stop.clone())
+        });
         tasks.keep_running("the watch over the bounds of admission", {
             let (orchestrator, admission, pool) = (orchestrator.clone(), admission.clone(), pool.clone());
             let stop = stop_feeding.clone();
@@ -282,9 +304,11 @@ impl Handler {
                 command_handler::watch_unreachable(orchestrator, pool, usage.clone(), unreachable, stop_feeding.clone())
             }
         });
+        alarms.handler.begin(orchestrator.clone(), pool.clone(), &webhooks);
+        let of_webhooks = command_handler::webhook_router(&webhooks, admission.clone());
         let router =
             command_handler::router(orchestrator.clone(), event_store.clone(), keys, pool.clone(), leaving, admission);
-        alarms.handler.begin(orchestrator.clone(), pool.clone());
+        let router = router.merge(of_webhooks);
         Ok(Self { router, orchestrator, pool: pool.clone(), owner, tasks })
     }
 

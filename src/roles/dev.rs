@@ -102,7 +102,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let start = async {
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
-        Handler::start(&event_store, &pool, settings, base.clone(), &args.driving, leaving, &alarms).await
+        Handler::start(&event_store, &pool, settings, base.clone(), &args.driving.local(), leaving, &alarms).await
     };
     let handler = tokio::select! {
         biased;

@@ -20,6 +20,7 @@ mod receipt;
 mod refused;
 #[cfg(test)]
 mod size_tests;
+mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
 use crate::placing::Placing;
 use crate::selection::Selection;
+use crate::webhooks::Webhooks;
 
 /// `POST /orders`, what operators do to orders, `POST /orders/{id}/steps/{step}/outcome`, `GET
 /// /orders/{id}/personal-data`, `POST /customers/{id}/forget`, `POST /workflows`, `POST
@@ -81,6 +83,11 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
         .merge(batches)
         .merge(erasure)
         .layer(bar)
+}
+
+/// What an administrator does to webhooks: `/webhooks` and below.
+pub fn webhook_router(webhooks: &Webhooks, admission: Admission) -> Router {
+    webhooks::router(webhooks).layer(middleware::from_fn_with_state(admission, unless_barred))
 }
 
 /// On a log that is not the one that the views were made from, nothing is written.

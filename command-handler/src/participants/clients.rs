@@ -1,5 +1,5 @@
-//! The clients that send requests to participants. Each connects only to the hosts that the
-//! configuration permits, so a port that it names has its own clients.
+//! The clients that send requests to participants and to webhooks. Each connects only to the hosts
+//! that the configuration permits, so a port that it names has its own clients.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const CONNECTING: Duration = Duration::from_secs(5);
 
 /// Clients for the same hosts.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(crate) struct Clients {
     /// Keeps connections, and is watched for whether it used a kept one.
     pub keeping: Client,
     /// For requests that found their connection closed. It keeps no connections.
@@ -24,7 +24,7 @@ pub(super) struct Clients {
 
 /// Clients by the port of the URL.
 #[derive(Debug, Clone)]
-pub(super) struct ClientsByPort {
+pub(crate) struct ClientsByPort {
     named: Arc<BTreeMap<u16, Clients>>,
     others: Arc<Clients>,
 }

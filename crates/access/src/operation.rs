@@ -41,11 +41,13 @@ pub enum Operation {
     Audit,
     /// Erase the personal data of a customer.
     ForgetCustomer,
+    /// Read, create, change and delete webhooks, and replay notifications.
+    ManageWebhooks,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Probe,
         Self::Describe,
         Self::Query,
@@ -65,6 +67,7 @@ impl Operation {
         Self::TryWorkflow,
         Self::Audit,
         Self::ForgetCustomer,
+        Self::ManageWebhooks,
     ];
 
     /// Its name, for programs.
@@ -89,6 +92,7 @@ impl Operation {
             Self::TryWorkflow => "tryWorkflow",
             Self::Audit => "audit",
             Self::ForgetCustomer => "forgetCustomer",
+            Self::ManageWebhooks => "manageWebhooks",
         }
     }
 
@@ -114,6 +118,7 @@ impl Operation {
             Self::TryWorkflow => "try workflows",
             Self::Audit => "audit",
             Self::ForgetCustomer => "erase customers",
+            Self::ManageWebhooks => "manage webhooks",
         }
     }
 }

@@ -50,7 +50,8 @@ pub fn extent(operation: Operation, role: &Role) -> Extent {
         Operation::RegisterWorkflow
         | Operation::TryWorkflow         => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything, Everything],
         Operation::Audit                 => [Nothing,    Nothing,    Nothing,    Nothing,    Everything, Nothing,    Everything],
-        Operation::ForgetCustomer        => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything],
+        Operation::ForgetCustomer
+        | Operation::ManageWebhooks      => [Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Nothing,    Everything],
     };
     let [shop, participant, viewer, operator, auditor, author, admin] = columns;
     match role {

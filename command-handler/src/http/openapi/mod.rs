@@ -29,7 +29,7 @@ pub(super) use self::operation::Operation;
 pub(super) use self::parts::{body, content, json_limits, order_path, parameter_ref, schema_ref};
 pub(super) use self::shared::Shared;
 use super::instruction::OperatorAction;
-use super::{batch, circuits, forget, operate, outcome, personal_data, place, workflows};
+use super::{batch, circuits, forget, operate, outcome, personal_data, place, webhooks, workflows};
 
 /// The path of this document.
 pub(super) const PATH: &str = "/openapi.json";
@@ -62,6 +62,7 @@ fn document() -> Value {
     ];
     let mut paths: Map<String, Value> = Map::new();
     let operations = operations.into_iter().chain(workflows::described()).chain(trials::described());
+    let operations = operations.chain(webhooks::described());
     for operation in operations.chain(OperatorAction::ALL.map(operate::described)) {
         let (path, method) = (operation.path.clone(), operation.method.as_str().to_lowercase());
         let mut operation = operation.into_json();
@@ -76,7 +77,10 @@ fn document() -> Value {
     let responses: Map<String, Value> =
         Shared::ALL.map(|shared| (shared.name(), shared.response())).into_iter().collect();
     let schemas: Map<String, Value> =
-        [orders::schemas(), batches::schemas(), answers::schemas(), trials::schemas()].into_iter().flatten().collect();
+        [orders::schemas(), batches::schemas(), answers::schemas(), trials::schemas(), webhooks::schemas()]
+            .into_iter()
+            .flatten()
+            .collect();
     json!({
         "openapi": "3.1.1",
         "info": info(),
@@ -116,7 +120,7 @@ fn info() -> Value {
     json!({
         "title": "Tenuto",
         "version": env!("CARGO_PKG_VERSION"),
-        "summary": "Places orders, takes answers, lets operators act, registers workflows.",
+        "summary": "Places orders, takes answers, lets operators act, registers workflows, notifies systems.",
         "description": description,
         "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
     })
@@ -131,6 +135,7 @@ fn tags() -> Value {
              order does not allow is refused with that state. Commands about one order are decided one after another: a \
              later one is decided for the order as the earlier ones changed it." },
         { "name": "workflows", "description": "For authors of workflows." },
+        { "name": "webhooks", "description": "For administrators: systems of the shop are notified of what happens to orders." },
         { "name": "service", "description": "About the interface itself." },
     ])
 }

@@ -30,7 +30,7 @@ impl Operation {
         Self::new(Method::POST, path, id, tag, summary)
     }
 
-    fn new(method: Method, path: &str, id: &str, tag: &str, summary: &str) -> Self {
+    pub fn new(method: Method, path: &str, id: &str, tag: &str, summary: &str) -> Self {
         let fields = [("operationId", json!(id)), ("tags", json!([tag])), ("summary", json!(summary))];
         Self {
             path: path.to_owned(),
