@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorArgs),
     /// Check workflow files, draw them, or print the schema of the format
     Workflow(lab::command::workflow::WorkflowArgs),
+    /// Have systems of the shop notified of what happens to orders, by signed requests
+    Webhook(cli::webhook::WebhookArgs),
     /// Print the completions of a shell for this command line
     Completions(command_line::reference::CompletionsArgs),
     /// Write the manual pages of all commands into a folder, for packages
@@ -139,6 +141,7 @@ impl Command {
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Workflow(_)
+            | Self::Webhook(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
         }

@@ -132,6 +132,7 @@ async fn run(command: Command, root: &clap::Command, found: Found) -> Result<Exi
             Ok(doctor::run(args, root, found?.as_ref(), &known).await?)
         }
         Command::Workflow(args) => Ok(lab::command::workflow::run(args)?),
+        Command::Webhook(args) => Ok(cli::webhook::run(args).await?),
         Command::Completions(args) => Ok(command_line::reference::completions(&args, Cli::command())?),
         Command::Man(args) => Ok(command_line::reference::man(&args, Cli::command())?),
     }

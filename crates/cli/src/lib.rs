@@ -24,6 +24,7 @@ pub mod show;
 mod timeline;
 mod views;
 pub mod watch;
+pub mod webhook;
 
 pub use error::CommandError;
 

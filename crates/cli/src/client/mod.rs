@@ -8,6 +8,7 @@ mod batch;
 mod graphql;
 mod problem;
 mod token;
+mod webhooks;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use serde_json::{Map, Value};
 
 pub use self::batch::{Line, Lines, Verdict};
 pub use self::problem::Problem;
+pub use self::webhooks::Managed;
 use crate::CommandError;
 use crate::retry::{self, Patience};
 use command_line::output::printable;
