@@ -117,11 +117,16 @@ impl Parts {
 
     /// The database session of the command handler that reads replies.
     pub async fn reader(&self) -> Option<i32> {
+        self.holder(0x7465_6e75_746f_0002).await
+    }
+
+    /// The database session that holds the leadership with this lock.
+    pub async fn holder(&self, lock: i64) -> Option<i32> {
         let held = "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database
              WHERE locktype = 'advisory' AND granted AND datname = current_database()
-               AND (classid::bigint << 32 | objid::bigint) = x'74656e75746f0002'::bigint";
-        let holders: Vec<i32> = sqlx::query_scalar(held).fetch_all(&self.pool).await.unwrap();
-        assert!(holders.len() <= 1, "{holders:?} read replies at once");
+               AND (classid::bigint << 32 | objid::bigint) = $1";
+        let holders: Vec<i32> = sqlx::query_scalar(held).bind(lock).fetch_all(&self.pool).await.unwrap();
+        assert!(holders.len() <= 1, "{holders:?} lead at once");
         holders.first().copied()
     }
 }

@@ -10,7 +10,7 @@ mod rolling;
 mod script;
 mod stopped;
 mod versions;
-mod views;
+pub mod views;
 mod windows;
 
 use std::slice;
