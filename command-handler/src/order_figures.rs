@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use domain::order::{Basis, Direction, Event, FailureCause, Order, Stage, StepFailed};
+use domain::order::{Basis, Direction, Event, Order, Stage};
 use domain::views::CallView;
 use domain::workflow::Workflow;
 use event_store::AppendError;
@@ -285,16 +285,10 @@ impl Counts {
                 }
             }
             Event::StepAttemptFailed(e) => {
-                let class = match (e.lost, e.unsent, e.misconfigured) {
-                    (true, _, _) => "lost",
-                    (_, true, _) => "unsent",
-                    (_, _, true) => "misconfigured",
-                    (false, false, false) => "transient",
-                };
-                self.result((event, earlier), decision, e.direction, Some(class));
+                self.result((event, earlier), decision, e.direction, Some(e.class()));
             }
             Event::StepFailed(e) => {
-                self.result((event, earlier), decision, e.direction, class_of(e));
+                self.result((event, earlier), decision, e.direction, e.class());
                 if after.steps.get(&e.step).is_some_and(|step| matches!(step.stage, Stage::Held { .. })) {
                     self.held.add_one([name, &e.step]);
                 }
@@ -377,24 +371,6 @@ impl Counts {
         append_time.encode(encoder)?;
         claimed.encode(encoder)?;
         taken_over.encode(encoder)
-    }
-}
-
-/// The class of a failure for good. `None`: an expression had no value, and nothing was asked.
-fn class_of(failed: &StepFailed) -> Option<&'static str> {
-    match failed.cause() {
-        FailureCause::Refused => Some("permanent"),
-        FailureCause::LastAttempt(_) => Some("transient"),
-        FailureCause::Overdue => Some("timeout"),
-        FailureCause::Misconfigured(_)
-        | FailureCause::NoOutcome
-        | FailureCause::Held(_)
-        | FailureCause::AcceptedInVain
-        | FailureCause::UnknownOutcome(_) => Some("misconfigured"),
-        FailureCause::NeverSent(_) => Some("unsent"),
-        FailureCause::GivenUp => Some("given_up"),
-        FailureCause::Lost => Some("lost"),
-        FailureCause::NoValue => None,
     }
 }
 

@@ -12,6 +12,7 @@
 //! - [`proof`] checks that a history is unchanged.
 //! - [`expectation`] estimates when orders and steps end.
 //! - [`wire`] is the only module that knows how the log stores events.
+//! - [`trace`] shows a history as spans.
 //! - [`views`] defines what users see of an order.
 //! - [`webhook`] is what systems of the shop are notified of.
 
@@ -30,6 +31,7 @@ pub mod stream_prefix;
 mod streams;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod trace;
 pub mod views;
 pub mod webhook;
 pub mod wire;

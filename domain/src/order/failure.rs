@@ -155,6 +155,25 @@ impl StepFailed {
         }
     }
 
+    /// The class of the failure, for metrics and traces. `None`: an expression had no value, and
+    /// nothing was asked.
+    pub fn class(&self) -> Option<&'static str> {
+        match self.cause() {
+            FailureCause::Refused => Some("permanent"),
+            FailureCause::LastAttempt(_) => Some("transient"),
+            FailureCause::Overdue => Some("timeout"),
+            FailureCause::Misconfigured(_)
+            | FailureCause::NoOutcome
+            | FailureCause::Held(_)
+            | FailureCause::AcceptedInVain
+            | FailureCause::UnknownOutcome(_) => Some("misconfigured"),
+            FailureCause::NeverSent(_) => Some("unsent"),
+            FailureCause::GivenUp => Some("given_up"),
+            FailureCause::Lost => Some("lost"),
+            FailureCause::NoValue => None,
+        }
+    }
+
     /// Whether the input of the step is larger than the log allows.
     pub(super) fn is_too_large(&self) -> bool {
         self.error.strip_prefix("`with`").is_some_and(|rest| rest.starts_with(TOO_LARGE))
@@ -162,6 +181,16 @@ impl StepFailed {
 }
 
 impl StepAttemptFailed {
+    /// The class of the failure, for metrics and traces.
+    pub fn class(&self) -> &'static str {
+        match (self.lost, self.unsent, self.misconfigured) {
+            (true, _, _) => "lost",
+            (_, true, _) => "unsent",
+            (_, _, true) => "misconfigured",
+            (false, false, false) => "transient",
+        }
+    }
+
     /// The mistake behind the sentence, if a mistake failed the attempt.
     pub fn mistake(&self) -> Option<FailureCause<'_>> {
         self.misconfigured.then(|| mistake(&self.error))
