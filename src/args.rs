@@ -56,6 +56,8 @@ pub(crate) enum Command {
     /// Step through an order's life: what happened, the resulting state, what was pending, and why;
     /// and make each decision again
     Replay(lab::command::replay::ReplayArgs),
+    /// Print the trace of an order as OpenTelemetry spans, or send it again
+    Trace(traces::command::TraceArgs),
     /// Try another definition on past orders: which would have gone differently, and where
     Backtest(lab::command::backtest::BacktestArgs),
     /// Cancel orders, and undo their completed steps
@@ -111,39 +113,7 @@ impl Command {
 
     /// Whether it is a role that serves clients, and not a command.
     pub fn is_role(&self) -> bool {
-        match self {
-            Self::Dev(_)
-            | Self::CommandHandler(_)
-            | Self::Projector(_)
-            | Self::QueryApi(_)
-            | Self::Participants(_)
-            | Self::EventStore(_) => true,
-            Self::Rebuild(_)
-            | Self::Place(_)
-            | Self::Show(_)
-            | Self::Watch(_)
-            | Self::Ready(_)
-            | Self::Lists(_)
-            | Self::Replay(_)
-            | Self::Backtest(_)
-            | Self::Cancel(_)
-            | Self::Note(_)
-            | Self::Pause(_)
-            | Self::Resume(_)
-            | Self::Retry(_)
-            | Self::Skip(_)
-            | Self::Answer(_)
-            | Self::Forget(_)
-            | Self::Reset(_)
-            | Self::Key(_)
-            | Self::Keys(_)
-            | Self::Audit(_)
-            | Self::Config(_)
-            | Self::Doctor(_)
-            | Self::Workflow(_)
-            | Self::Webhook(_)
-            | Self::Completions(_)
-            | Self::Man(_) => false,
-        }
+        use Command::{CommandHandler, Dev, EventStore, Participants, Projector, QueryApi};
+        matches!(self, Dev(_) | CommandHandler(_) | Projector(_) | QueryApi(_) | Participants(_) | EventStore(_))
     }
 }

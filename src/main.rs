@@ -107,6 +107,7 @@ async fn run(command: Command, root: &clap::Command, found: Found) -> Result<Exi
         Command::Watch(args) => Ok(cli::watch::run(args).await?),
         Command::Ready(args) => Ok(cli::ready::run(args).await?),
         Command::Lists(list) => Ok(cli::lists::run(list).await?),
+        Command::Trace(args) => Ok(traces::command::run(args).await?),
         Command::Replay(args) => Ok(lab::command::replay::run(args).await?),
         Command::Backtest(args) => Ok(lab::command::backtest::run(args).await?),
         Command::Cancel(args) => Ok(cli::operate::run(OperatorAction::Cancel, args).await?),

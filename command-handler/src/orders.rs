@@ -81,7 +81,8 @@ pub(crate) struct Saved {
 /// The last event of the append that placed an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Placing {
-    id: Uuid,
+    /// The first event of the order.
+    pub id: Uuid,
     pub revision: u64,
     pub position: Position,
 }

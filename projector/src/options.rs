@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leader_consumer::LogAlarm;
 
-use crate::Health;
+use crate::{Health, Observer};
 
 /// Settings of [`run`](crate::run).
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct ProjectorOptions {
     pub health: Health,
     /// Raised while the views are made from another log.
     pub alarm: LogAlarm,
+    /// Receives the events that are in the views.
+    pub observer: Observer,
 }
 
 impl Default for ProjectorOptions {
@@ -44,6 +46,7 @@ impl Default for ProjectorOptions {
             back_off_max: Duration::from_secs(5),
             health: Health::default(),
             alarm: LogAlarm::default(),
+            observer: Observer::default(),
         }
     }
 }

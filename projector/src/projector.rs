@@ -183,6 +183,7 @@ impl Views for Active<'_> {
     async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
         let more_parked = self.session.commit(&batch, last).await?;
+        self.options.observer.committed(events);
         for parked in &batch.parked {
             let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
             tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");

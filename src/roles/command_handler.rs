@@ -32,6 +32,7 @@ use servers::ServerUrls;
 use servers::stream_prefix::{adopt_in_time, adopt_verified};
 use signing::SigningOptions;
 use supervisor::{Supervisor, TaskEnded};
+use traces::Sampling;
 
 /// The time limit for running attempts when the process stops.
 const LEAVING: Duration = Duration::from_secs(15);
@@ -114,6 +115,8 @@ pub(crate) struct Driving {
     lease_seconds: u64,
     #[command(flatten)]
     participants: ParticipantFiles,
+    #[command(flatten)]
+    pub sampling: Sampling,
     #[command(flatten)]
     pub signing: SigningOptions,
     #[command(flatten)]
@@ -242,7 +245,8 @@ impl Handler {
         let http = http.signing(signing.clone());
         let participants = AllParticipants::new(http, event_store.clone(), &public_url);
         let keys = Arc::new(KeyTable::new(pool.clone()));
-        let options = OrchestratorOptions { max_active: driving.max_active_orders, ..OrchestratorOptions::default() };
+        let (max_active, sample_ratio) = (driving.max_active_orders, driving.sampling.trace_sample_ratio);
+        let options = OrchestratorOptions { max_active, sample_ratio, ..OrchestratorOptions::default() };
         let orchestrator = Orchestrator::new(event_store.clone(), participants, keys.clone(), SystemClock, options);
         let mut usage = Usage { optional: driving.unused_workflows.clone(), ..Usage::default() };
         for (from, text) in workflows::all(driving.workflows.as_deref())? {

@@ -31,6 +31,7 @@ use probes::health::Dependencies;
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_verified;
 use supervisor::Supervisor;
+use traces::{CollectorArgs, Export};
 
 /// How long a request waits for the log and Postgres, which may have to be created first.
 const STARTING_ALL: Duration = Duration::from_secs(10);
@@ -50,6 +51,8 @@ pub(crate) struct DevArgs {
     driving: Driving,
     #[command(flatten)]
     mail: Mail,
+    #[command(flatten)]
+    collector: CollectorArgs,
     /// The loopback port of the embedded log; 0 takes a free one
     #[arg(long, env = "TENUTO_EVENTSTORE_PORT", default_value_t = 0, value_name = "PORT")]
     event_store_port: u16,
@@ -70,8 +73,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed));
     tokio::spawn(service_manager::report(door.clone()));
-    let alarm = alarms.log.clone();
-    let secrets = args.driving.signing.participant_secrets();
+    let (alarm, secrets) = (alarms.log.clone(), args.driving.signing.participant_secrets());
     let services = Options { alarm: alarm.clone(), secrets, ..args.mail.options()? };
     door.waits_for("the log and Postgres");
     let start = async {
@@ -79,8 +81,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         participants::migrate(&backends.pool).await?;
         Ok::<_, Box<dyn std::error::Error>>(backends)
     };
-    let told = Told::default();
-    let waits = Dependencies { door: Some(door.clone()), ..Dependencies::default() };
+    let (told, waits) = (Told::default(), Dependencies { door: Some(door.clone()), ..Dependencies::default() });
     let mut backends = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(server.stop().await?),
@@ -89,9 +90,10 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     };
     let (event_store, pool) = (backends.event_store.clone(), backends.pool.clone());
     authentication.look_up_keys_in(&pool);
-    let background = CancellationToken::new();
-    let queries = super::query_api::options(stop.clone());
-    let projecting = ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() };
+    let mut export = Export::new(&args.collector, args.driving.sampling, &event_store)?;
+    let alarms = Alarms { traces: export.figures.clone(), ..alarms };
+    let (background, queries) = (CancellationToken::new(), super::query_api::options(stop.clone()));
+    let projecting = export.observed(ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() });
     let (leaving, projector) = (&stop, Some(&projecting.health));
     let watched =
         Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
@@ -132,6 +134,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
             own
         }
     };
+    tasks.run("the export of spans", export.run(background.clone()));
     // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(projecting, event_store.clone(), pool.clone(), background));
     reference_services(&mut tasks, &pool, Some(event_store), &services);

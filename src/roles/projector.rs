@@ -19,6 +19,7 @@ use http_server::{Listen, ListenerFiles, ShareArgs};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_begun, adopt_in_time};
 use supervisor::Supervisor;
+use traces::{CollectorArgs, Export, Sampling};
 
 /// Options of `tenuto projector`.
 #[derive(Debug, Args)]
@@ -39,6 +40,10 @@ pub(crate) struct ProjectorArgs {
     tls: ListenerFiles,
     #[command(flatten)]
     authentication: AuthenticationArgs,
+    #[command(flatten)]
+    collector: CollectorArgs,
+    #[command(flatten)]
+    sampling: Sampling,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,20 +57,28 @@ enum ProjectorCommand {
 pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let listen = Listen { listen: args.listen, exposure: args.exposure, tls: args.tls, shares: ShareArgs::default() };
     match args.command {
-        None => Box::pin(project(&args.servers, &listen, &args.authentication)).await.map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args.servers, &listen, &args.authentication, (&args.collector, args.sampling)))
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked(args)) => Ok(parked::list(args).await?),
         Some(ProjectorCommand::Retry(args)) => Ok(parked::retry(args).await?),
     }
 }
 
-async fn project(servers: &ServerUrls, listen: &Listen, authentication: &AuthenticationArgs) -> RoleResult {
+async fn project(
+    servers: &ServerUrls,
+    listen: &Listen,
+    authentication: &AuthenticationArgs,
+    (collector, sampling): (&CollectorArgs, Sampling),
+) -> RoleResult {
     let stop = signals::stop_token()?;
     let authentication = authentication.begin()?;
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
+    let mut export = Export::new(collector, sampling, &event_store)?;
     let listener = listen.bind(authentication.of_gate()).await?;
     let url = listener.url()?;
-    let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
+    let (door, alarms) = (Door::new(STARTING), Alarms { traces: export.figures.clone(), ..Alarms::of(&listener) });
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));
     tokio::spawn(service_manager::report(door.clone()));
@@ -81,7 +94,7 @@ async fn project(servers: &ServerUrls, listen: &Listen, authentication: &Authent
         started = start => started?,
     };
     authentication.look_up_keys_in(&pool);
-    let options = ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() };
+    let options = export.observed(ProjectorOptions { alarm: alarms.log.clone(), ..ProjectorOptions::default() });
     let (leaving, closed, projector) = (&stop, &stop, Some(&options.health));
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector };
     let Watching { guard, probes, .. } = watched.start(Some(&door), None);
@@ -99,6 +112,7 @@ async fn project(servers: &ServerUrls, listen: &Listen, authentication: &Authent
         adopted = adopted => adopted?,
     }
     door.open(probes);
+    tasks.run("the export of spans", export.run(stop.clone()));
     // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(options, event_store.clone(), pool.clone(), stop.clone()));
     let failed = tokio::select! {

@@ -31,6 +31,8 @@ pub(crate) struct Alarms {
     pub open: Option<String>,
     /// What the listener counts of its callers.
     pub access_log: AccessLog,
+    /// What the export of spans counts, if spans are sent.
+    pub traces: Option<traces::Figures>,
 }
 
 impl Alarms {
@@ -93,8 +95,9 @@ impl Watched<'_> {
         };
         let pool = Some(self.pool.clone());
         let (live, keys, handler) = (live.cloned(), guard.keys(), self.alarms.handler.clone());
-        let access_log = self.alarms.access_log.clone();
-        let metrics = metrics::router(Sources { pool, lag, live, alarm, keys, projector, handler, tasks, access_log });
+        let (access_log, traces) = (self.alarms.access_log.clone(), self.alarms.traces.clone());
+        let metrics =
+            metrics::router(Sources { pool, lag, live, alarm, keys, projector, handler, tasks, access_log, traces });
         let probes = health::router(dependencies.clone(), self.leaving.clone()).merge(metrics);
         Watching { guard, dependencies, probes }
     }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use domain::order::Limits;
+use domain::trace::SampleRatio;
 
 use super::drivers::Drivers;
 use super::shutdown::Shutdown;
@@ -28,6 +29,8 @@ pub struct OrchestratorOptions {
     pub patience: Duration,
     /// The limits of one append.
     pub limits: Limits,
+    /// Which traces are sampled, of orders whose shop did not decide it.
+    pub sample_ratio: SampleRatio,
 }
 
 impl Default for OrchestratorOptions {
@@ -39,6 +42,7 @@ impl Default for OrchestratorOptions {
             max_idle: MAX_IDLE,
             patience: Duration::from_secs(2),
             limits: Limits::LOG,
+            sample_ratio: SampleRatio::ALL,
         }
     }
 }

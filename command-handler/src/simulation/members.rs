@@ -96,6 +96,7 @@ impl Member {
             max_idle: NonZeroUsize::new(*dice.pick(&[1, 2, 50])).unwrap(),
             patience: Duration::from_millis(*dice.pick(&[0, 500, 2_000])),
             limits: sizes::limits(simulation.bug),
+            ..OrchestratorOptions::default()
         };
         let participants = RemoteParticipants(being.clone(), services.clone());
         let orchestrator =

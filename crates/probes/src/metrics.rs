@@ -37,6 +37,8 @@ pub struct Sources {
     pub tasks: TaskHealth,
     /// What its listener counts of its callers.
     pub access_log: AccessLog,
+    /// What its export of spans counts.
+    pub traces: Option<traces::Figures>,
 }
 
 /// The figures. Some are measured for each request.
@@ -61,6 +63,7 @@ pub fn described() -> Vec<&'static Described> {
         projector::METRICS,
         query_api::METRICS,
         supervisor::METRICS,
+        traces::METRICS,
         views::METRICS,
     ];
     let mut all: Vec<&Described> = crates.into_iter().flatten().chain(command_handler::metrics()).collect();
@@ -69,7 +72,7 @@ pub fn described() -> Vec<&'static Described> {
 }
 
 impl Figures {
-    fn new(Sources { pool, lag, live, alarm, keys, projector, handler, tasks, access_log }: Sources) -> Self {
+    fn new(Sources { pool, lag, live, alarm, keys, projector, handler, tasks, access_log, traces }: Sources) -> Self {
         let views = lag.map(ViewFigures::new);
         let page = Page::default()
             .with(Process { version: env!("CARGO_PKG_VERSION") })
@@ -77,6 +80,7 @@ impl Figures {
             .with_some(views.clone())
             .with_some(live)
             .with_some(projector)
+            .with_some(traces)
             .with(alarm)
             .with(keys)
             .with(handler.clone())

@@ -13,7 +13,7 @@ use product::{Product, product_of};
 
 /// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
 /// The root knows all.
-const ALLOWED: [(&str, &[&str]); 37] = [
+const ALLOWED: [(&str, &[&str]); 38] = [
     ("domain", &[]),
     (
         "command-handler",
@@ -128,6 +128,7 @@ const ALLOWED: [(&str, &[&str]); 37] = [
             "projector",
             "query-api",
             "supervisor",
+            "traces",
             "views",
         ],
     ),
@@ -137,6 +138,21 @@ const ALLOWED: [(&str, &[&str]); 37] = [
     ("crates/signing", &[]),
     ("crates/supervisor", &["back-off", "error-causes", "metrics"]),
     ("crates/tls", &[]),
+    (
+        "crates/traces",
+        &[
+            "back-off",
+            "command-line",
+            "domain",
+            "event-store",
+            "http-client",
+            "metrics",
+            "order-stream",
+            "projector",
+            "servers",
+            "tls",
+        ],
+    ),
     ("crates/views", &["back-off", "domain", "event-store", "leader-consumer", "metrics"]),
 ];
 
