@@ -53,6 +53,7 @@ mod socket;
 mod starting;
 mod supervised;
 mod three_ways;
+mod traces;
 mod webhooks;
 mod what_if;
 mod workflow_files;

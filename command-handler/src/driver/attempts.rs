@@ -10,10 +10,10 @@ use domain::order::{
 };
 use domain::workflow::{ActionRef, Participant};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{Instrument, error};
 
-use super::ActiveOrder;
 use super::attempt::{Made, Making};
+use super::{ActiveOrder, traced};
 use crate::clock::Clock;
 use crate::log::Log;
 use crate::orchestrator::shared::Shared;
@@ -43,7 +43,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
 
     fn ask(&mut self, attempt: Attempt) {
         let Some(ask) = self.ask_for(attempt.clone()) else {
-            error!(order = %self.id, step = attempt.step, "an attempt at an action that its workflow does not have");
+            error!(step = attempt.step, "an attempt at an action that its workflow does not have");
             return;
         };
         let (shared, withdrawn) = (self.shared.clone(), CancellationToken::new());
@@ -55,9 +55,10 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             return;
         }
         let held = self.turns.remove(&(attempt.step.clone(), attempt.direction));
+        let span = traced::of_attempt(&self.id, &self.trace, &ask);
         // Boxed, since a runtime moves a task several times until it is done, and this one has 8
         // KiB.
-        let asking = self.attempts.spawn(Box::pin(async move {
+        let making_it = Box::pin(async move {
             let turn = if let Some(turn) = held {
                 turn
             } else {
@@ -72,7 +73,8 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             };
             let reply = shared.participants.ask(ask, turn).await;
             Made::Answered(Answer { attempt: attempt.id(), reply, now: shared.clock.now() })
-        }));
+        });
+        let asking = self.attempts.spawn(making_it.instrument(span));
         self.attempt_by_task.insert(asking.id(), making);
     }
 
@@ -117,7 +119,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             give_up_on: step.retry.give_up_on.clone(),
             time_to_answer,
             cause,
-            traceparent: self.order.traceparent.as_deref().map(str::to_owned),
+            traceparent: cause.map(|started_by| traced::traceparent(&self.id, &self.trace, started_by)),
         })
     }
 

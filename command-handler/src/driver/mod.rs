@@ -6,6 +6,7 @@ mod attempt;
 mod attempts;
 mod error;
 pub(crate) mod message;
+mod traced;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
 use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply};
+use domain::trace::TraceContext;
 use domain::workflow::Workflow;
 use event_store::AppendError;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
-use tracing::{error, warn};
+use tracing::{Instrument, error, warn};
 
 use crate::clock::Clock;
 use crate::deciding::decided;
@@ -64,11 +66,16 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             Ok(active) => active,
             Err(error) => return self.break_off(&error).await,
         };
+        let span = traced::of_order(&active.id, &active.trace, active.order.placed.id);
+        self.drive(&mut active).instrument(span).await;
+    }
+
+    async fn drive(&mut self, active: &mut ActiveOrder<L, P, C>) {
         loop {
             active.hand_over().await;
             active.withdraw();
             let due = active.due_soon();
-            if due.is_none() && active.attempts.is_empty() && self.rests(&active) {
+            if due.is_none() && active.attempts.is_empty() && self.rests(active) {
                 return;
             }
             tokio::select! {
@@ -107,10 +114,12 @@ impl<L: Log, P: Participants, C: Clock> Driver<L, P, C> {
             }
         };
         let (shared, id) = (self.shared.clone(), self.id.clone());
+        let trace = TraceContext::of_order(&id, order.traceparent.as_deref(), shared.options.sample_ratio);
         let mut active = ActiveOrder {
             shared,
             id,
             order,
+            trace,
             workflow,
             attempts: JoinSet::new(),
             turns: HashMap::new(),
@@ -180,6 +189,7 @@ struct ActiveOrder<L, P: Participants, C> {
     shared: Arc<Shared<L, P, C>>,
     id: OrderId,
     order: LoadedOrder,
+    trace: TraceContext,
     workflow: Arc<Workflow>,
     /// The attempts in progress here. They are tasks, so they continue while the driver waits for
     /// the log.
@@ -215,7 +225,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
     async fn perform_what_is_left(&mut self, events: &[Event]) {
         match self.catch_up().await {
             Ok(_) => self.perform(events),
-            Err(error) => warn!(order = %self.id, %error, "attempts are not made, and count as lost"),
+            Err(error) => warn!(%error, "attempts are not made, and count as lost"),
         }
     }
 
@@ -235,7 +245,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                 }
                 Ok(()) => {}
                 Err(error) => {
-                    warn!(order = %self.id, %error, "attempts could not be handed over, and count as lost");
+                    warn!(%error, "attempts could not be handed over, and count as lost");
                 }
             }
         }
@@ -275,7 +285,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
             }
             Err(error) => {
                 self.attempt_by_task.remove(&error.id());
-                error!(order = %self.id, %error, "an attempt ended with a panic, and counts as lost");
+                error!(%error, "an attempt ended with a panic, and counts as lost");
             }
         }
     }
@@ -301,9 +311,9 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                 Err(error)
                     if error.is_of_the_history() || command.now.at > give_up || self.shared.shutdown.is_leaving() =>
                 {
-                    return error!(order = %self.id, %error, "an unsent request could not be recorded as unsent; its attempt counts as lost");
+                    return error!(%error, "an unsent request could not be recorded as unsent; its attempt counts as lost");
                 }
-                Err(error) => warn!(order = %self.id, %error, "an unsent request could not be recorded as unsent yet"),
+                Err(error) => warn!(%error, "an unsent request could not be recorded as unsent yet"),
             }
             self.shared.clock.sleep_until(self.shared.clock.now().at + HOLD_STEP).await;
             command.now = self.shared.clock.now();
@@ -322,7 +332,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                 // moved on.
                 Ok(()) | Err(DriveError::Refused(_)) => return,
                 Err(error) if error.is_of_the_history() => {
-                    return error!(order = %self.id, %error, "an answer cannot be recorded any more");
+                    return error!(%error, "an answer cannot be recorded any more");
                 }
                 // The participant would give the same answer to every further attempt, so this ends
                 // here.
@@ -332,9 +342,9 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                     continue;
                 }
                 Err(error) if now > give_up || self.shared.shutdown.is_leaving() => {
-                    return error!(order = %self.id, %error, "an answer could not be recorded; its attempt counts as lost");
+                    return error!(%error, "an answer could not be recorded; its attempt counts as lost");
                 }
-                Err(error) => warn!(order = %self.id, %error, "an answer could not be recorded yet"),
+                Err(error) => warn!(%error, "an answer could not be recorded yet"),
             }
             self.shared.clock.sleep_until(now + HOLD_STEP).await;
         }
@@ -353,7 +363,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                     && let Err(error) = self.catch_up().await
                     && !error.is_of_the_history()
                 {
-                    warn!(order = %self.id, %error, "an order that is due could not be read");
+                    warn!(%error, "an order that is due could not be read");
                 }
                 self.tick().await;
             }
@@ -405,7 +415,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         match &result {
             Ok(()) => {}
             Err(error) if error.is_of_the_history() => self.shared.postponed.add_broken(&self.id, error.to_string()),
-            Err(error) => warn!(order = %self.id, %error, "due work could not be done"),
+            Err(error) => warn!(%error, "due work could not be done"),
         }
         let in_vain = self.order.revision == revision && self.order.state.due_at().is_some_and(|due| due <= now.at);
         self.deferred = result.is_err() || in_vain;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::order::{Reply, State};
 use domain::testing::{done, refused, unclear};
+use domain::trace::SpanId;
 
 use super::world::{WITH_BACKORDER, fulfilment, id, order, simulate};
 
@@ -52,7 +53,9 @@ fn an_ask_carries_what_the_log_and_the_workflow_say() {
         assert_eq!(charge.idempotency_key(), "1/charge/do");
         assert_eq!((charge.participant.as_str(), charge.action.as_str()), ("payments", "charge"));
         assert_eq!(*charge.input(), serde_json::json!({ "amount": "14.00", "currency": "EUR" }));
-        assert_eq!(charge.traceparent.as_deref(), Some(traceparent));
+        let of_attempt = SpanId::of_attempt(&id("1"), charge.cause.unwrap());
+        let expected = format!("00-0af7651916cd43dd8448eb211c80319c-{of_attempt}-01");
+        assert_eq!(charge.traceparent.as_ref(), Some(&expected), "the attempt's span, in the trace of the shop");
         assert!(WITH_BACKORDER.contains("timeout: 5s"));
         assert_eq!(charge.attempt.deadline - world.clock.time(), chrono::TimeDelta::seconds(5));
     });

@@ -91,7 +91,7 @@ pub struct ActionRequest {
     pub time_to_answer: Duration,
     /// The event that started the attempt.
     pub cause: Option<Uuid>,
-    /// W3C Trace Context, if the order came with one.
+    /// W3C Trace Context: the span of this attempt.
     pub traceparent: Option<String>,
 }
 
