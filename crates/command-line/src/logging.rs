@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::output::printable;
 use fields::{is_of_the_bridge, plain_name};
-use json::Json;
+use json::{Json, JsonFields};
 
 /// What is logged, and how.
 #[derive(Debug, Clone, Args)]
@@ -74,7 +74,7 @@ pub fn start(options: &LogOptions, usual: Levels) {
             let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             logs.with_ansi(is_terminal && !plain).fmt_fields(debug_fn(field).delimited(" ")).init();
         }
-        LogFormat::Json => logs.event_format(Json).init(),
+        LogFormat::Json => logs.fmt_fields(JsonFields).event_format(Json).init(),
     }
 }
 

@@ -8,11 +8,19 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::fields::{is_of_the_bridge, plain_name};
+
+/// The id of an order.
+const ORDER: &str = "tenuto.order.id";
+/// The trace of the order; a separate field of the data model.
+const TRACE_ID: &str = "trace_id";
+/// The span of the order, or of an attempt; a separate field of the data model.
+const SPAN_ID: &str = "span_id";
 
 /// The format.
 pub struct Json;
@@ -28,12 +36,33 @@ struct Record<'a> {
     scope: &'a str,
     #[serde(skip_serializing_if = "Map::is_empty")]
     attributes: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<Value>,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'static> FormatEvent<S, N> for Json {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut fields = Fields::default();
+/// The fields of a span of lines, as JSON.
+pub struct JsonFields;
+
+impl<'w> FormatFields<'w> for JsonFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut known = Fields::default();
+        fields.record(&mut known);
+        write!(writer, "{}", serde_json::to_string(&known.attributes).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, JsonFields> for Json {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields { attributes: of_spans(context), ..Fields::default() };
         event.record(&mut fields);
+        let (trace_id, span_id) = (fields.attributes.remove(TRACE_ID), fields.attributes.remove(SPAN_ID));
         let level = *event.metadata().level();
         let record = Record {
             timestamp: Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
@@ -42,9 +71,26 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
             body: &fields.body,
             scope: fields.scope.as_deref().unwrap_or_else(|| event.metadata().target()),
             attributes: &fields.attributes,
+            trace_id,
+            span_id,
         };
         writeln!(writer, "{}", serde_json::to_string(&record).map_err(|_| fmt::Error)?)
     }
+}
+
+/// What the spans around an event say of the order that is handled. Other fields belong to the
+/// libraries that have them.
+fn of_spans<S: Subscriber + for<'a> LookupSpan<'a>>(context: &FmtContext<'_, S, JsonFields>) -> Map<String, Value> {
+    let mut attributes = Map::new();
+    for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+        let extensions = span.extensions();
+        let fields = extensions.get::<FormattedFields<JsonFields>>();
+        let Some(Ok(fields)) = fields.map(|fields| serde_json::from_str::<Map<String, Value>>(&fields.fields)) else {
+            continue;
+        };
+        attributes.extend(fields.into_iter().filter(|(name, _)| [ORDER, TRACE_ID, SPAN_ID].contains(&name.as_str())));
+    }
+    attributes
 }
 
 /// OpenTelemetry, Logs Data Model, field `SeverityNumber`.
@@ -64,7 +110,9 @@ fn attribute(field: &str) -> String {
         "error" => "exception.message".to_owned(),
         "principal" => "enduser.id".to_owned(),
         "pid" => "process.pid".to_owned(),
-        "order" => "tenuto.order.id".to_owned(),
+        "order" => ORDER.to_owned(),
+        "trace_id" => TRACE_ID.to_owned(),
+        "span_id" => SPAN_ID.to_owned(),
         other => format!("tenuto.{other}"),
     }
 }
@@ -128,7 +176,8 @@ mod tests {
     fn an_event_is_one_object_whatever_it_says() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let logs = tracing_subscriber::fmt().event_format(Json).with_writer(move || writer.clone());
+        let logs =
+            tracing_subscriber::fmt().fmt_fields(JsonFields).event_format(Json).with_writer(move || writer.clone());
         let hostile = "a\u{1b}[2J\r\n{\"body\": \"forged\"}\u{202e}b";
         tracing::subscriber::with_default(logs.finish(), || {
             tracing::warn!(order = hostile, error = %hostile, count = 3, r#type = ?Some(1), "it failed: {hostile}");
@@ -144,5 +193,29 @@ mod tests {
         });
         assert_eq!(record["attributes"], attributes);
         assert!(record["timestamp"].as_str().unwrap().ends_with('Z'), "{written:?}");
+    }
+
+    #[test]
+    fn a_line_about_an_order_has_its_trace_and_nothing_else_of_the_spans_around_it() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let logs = tracing_subscriber::fmt().fmt_fields(JsonFields).event_format(Json);
+        let logs = logs.with_max_level(Level::WARN).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(logs.finish(), || {
+            let order = tracing::error_span!("order", order = "1\n", trace_id = %"4bf9", span_id = %"00f0");
+            order.in_scope(|| {
+                tracing::warn!(count = 1, "of the order");
+                let attempt = tracing::error_span!("attempt", order = "1\n", span_id = %"b7ad", body = "s3cret");
+                attempt.in_scope(|| tracing::warn!("of the attempt"));
+            });
+            tracing::warn!("of none");
+        });
+        let records: Vec<Value> = lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let ids: Vec<_> =
+            records.iter().map(|record| (record["trace_id"].clone(), record["span_id"].clone())).collect();
+        assert_eq!(ids, [(json!("4bf9"), json!("00f0")), (json!("4bf9"), json!("b7ad")), (Value::Null, Value::Null)]);
+        assert_eq!(records[0]["attributes"], json!({ "tenuto.order.id": "1\n", "tenuto.count": 1 }));
+        assert_eq!(records[1]["attributes"], json!({ "tenuto.order.id": "1\n" }));
+        assert_eq!(records[2].get("attributes"), None);
     }
 }
