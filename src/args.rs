@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Skip(cli::operate::SkipArgs),
     /// Answer a step, as the person that it waits for
     Answer(cli::answer::AnswerArgs),
+    #[command(flatten)]
+    Settle(cli::settle::SettleCommand),
     /// Erase a customer's personal data, also in the log
     Forget(cli::forget::ForgetArgs),
     /// Remove the data of a data folder, also if it is stored elsewhere: the log, the database, and

@@ -117,6 +117,7 @@ async fn run(command: Command, root: &clap::Command, found: Found) -> Result<Exi
         Command::Retry(args) => Ok(cli::operate::retry(args).await?),
         Command::Skip(args) => Ok(cli::operate::skip(args).await?),
         Command::Answer(args) => Ok(cli::answer::run(args).await?),
+        Command::Settle(command) => Ok(cli::settle::run(command).await?),
         Command::Forget(args) => Ok(cli::forget::run(args).await?),
         Command::Reset(args) => Ok(maintenance::command::reset::run(args).await?),
         Command::Key(args) => Ok(maintenance::command::key::run(args).await?),

@@ -40,6 +40,7 @@ mod participants;
 mod placing;
 mod postponed;
 mod replies;
+mod second_person;
 mod selection;
 #[cfg(test)]
 mod simulation;
@@ -48,6 +49,7 @@ mod webhooks;
 mod workflows;
 
 pub use admission::{Admission, AdmissionBounds, watch_bounds};
+pub use batches::expire_batches;
 pub use callbacks::{CallbackSecretsError, rotate_callback_secrets};
 pub use clock::{Clock, SystemClock};
 pub use erasure::CustomerOrders;
@@ -56,7 +58,7 @@ pub use http::{router, webhook_router};
 pub use in_use::{Unreachable, Usage, look_for_unreachable, watch_unreachable};
 pub use keys::{CustomerKeys, ImportError, Imported, KeptKey, KeyError, KeyTable, import_keys, keys_after};
 pub use log::{Log, streams};
-pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError};
+pub use orchestrator::{Accepted, Claim, CommandError, Orchestrator, OrchestratorOptions, PlaceError, WaitingRequest};
 pub use participants::{
     ActionRequest, AllParticipants, CIRCUIT_STATES, Circuit, EventParticipants, HttpParticipants, NoAddress,
     Participants, RequestSigning, ServiceState, Settings,

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use domain::batch_request::BATCH_STREAM_PREFIX;
 use domain::stream_prefix;
 use domain::wire::participants::REQUEST_STREAM_PREFIX;
 use domain::wire::webhooks::WEBHOOK_STREAM_PREFIX;
@@ -10,8 +11,10 @@ use domain::wire::{KEY_STREAM_PREFIX, WORKFLOW_STREAM_PREFIX};
 use event_store::{AppendError, Appended, EventStore, Expected, NewEvent, ReadError, RecordedEvent, StreamLimits};
 
 /// The prefixes of the streams that a command handler appends to.
-pub fn streams() -> [&'static str; 5] {
-    [stream_prefix::get(), WORKFLOW_STREAM_PREFIX, REQUEST_STREAM_PREFIX, KEY_STREAM_PREFIX, WEBHOOK_STREAM_PREFIX]
+pub fn streams() -> [&'static str; 6] {
+    let orders = stream_prefix::get();
+    let participants = REQUEST_STREAM_PREFIX;
+    [orders, WORKFLOW_STREAM_PREFIX, participants, KEY_STREAM_PREFIX, BATCH_STREAM_PREFIX, WEBHOOK_STREAM_PREFIX]
 }
 
 /// Streams of events.

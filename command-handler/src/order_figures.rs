@@ -297,6 +297,8 @@ impl Counts {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::DecisionSplit(_) => {}

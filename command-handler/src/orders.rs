@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use domain::ids::{OrderId, StepId};
-use domain::order::{CustomerKey, Direction, Event, IllegalTransition, Order, OrderPlaced};
+use domain::order::{CustomerKey, Direction, Event, IllegalTransition, Order, OrderPlaced, RequestSettled, Settlement};
 use domain::wire::{self, CHAIN_START, Context, Decoded, WireError};
 use domain::workflow::Workflow;
 use event_store::{AppendError, Expected, NewEvent, Position, ReadError, RecordedEvent, StreamLimits};
@@ -25,6 +25,7 @@ use crate::keys::{CustomerKeys, KeyError};
 use crate::lock::lock;
 use crate::log::Log;
 use crate::order_figures::{Decision, OrderFigures};
+use crate::second_person::Asker;
 
 /// After this time an append counts as late. It is less than the time after which an attempt
 /// without an answer counts as lost.
@@ -196,12 +197,16 @@ pub(crate) struct Cause {
     pub traceparent: Option<Arc<str>>,
     /// The person who requested it, and the reason, if a person did.
     pub attribution: Option<Attribution>,
+    /// For an operator's command: who sends it, if a second person may have to approve it.
+    pub asker: Option<Asker>,
 }
 
 /// The person who requested a decision, and the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Attribution {
     actor: String,
+    /// The second person, if one approved it.
+    approved_by: Option<String>,
     reason: Option<String>,
 }
 
@@ -223,7 +228,20 @@ impl Cause {
 
     /// The same, on a person's account.
     pub fn by(self, actor: String, reason: Option<String>) -> Self {
-        Self { attribution: Some(Attribution { actor, reason }), ..self }
+        Self { attribution: Some(Attribution { actor, approved_by: None, reason }), ..self }
+    }
+
+    /// The same, after this second person approved it.
+    pub fn approved_by(mut self, second: Option<String>) -> Self {
+        if let Some(attribution) = &mut self.attribution {
+            attribution.approved_by = second;
+        }
+        self
+    }
+
+    /// The same, unless a second person has to approve it.
+    pub fn asked_by(self, asker: Option<Asker>) -> Self {
+        Self { asker, ..self }
     }
 }
 
@@ -394,14 +412,20 @@ impl Draft {
         let mut drafted = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let event_id = if index == 0 { first } else { new_id() };
-            // A person requested the first event. The others are its consequences.
-            let attribution = cause.attribution.as_ref().filter(|_| index == 0);
+            // A person requested the first event. The others are its consequences, except what the
+            // first one approves.
+            let attribution = match index {
+                0 => cause.attribution.clone(),
+                1 => approved(order, events, cause.attribution.as_ref()),
+                _ => None,
+            };
             let context = Context {
                 correlation_id: id.to_string(),
                 causation_id,
                 traceparent: traceparent.as_deref().map(str::to_owned),
-                actor: attribution.map(|attribution| attribution.actor.clone()),
-                reason: attribution.and_then(|attribution| attribution.reason.clone()),
+                actor: attribution.as_ref().map(|attribution| attribution.actor.clone()),
+                approved_by: attribution.as_ref().and_then(|attribution| attribution.approved_by.clone()),
+                reason: attribution.and_then(|attribution| attribution.reason),
                 key: key.cloned(),
             };
             let encoded = wire::encode(event, event_id, &hash, &context)?;
@@ -419,6 +443,16 @@ impl Draft {
         }
         Ok(Self { events: drafted, first, hash, started, split, traceparent })
     }
+}
+
+/// Whose the operation is that the first event approves.
+fn approved(order: Option<&LoadedOrder>, events: &[Event], second: Option<&Attribution>) -> Option<Attribution> {
+    let Some(Event::RequestSettled(RequestSettled { request, how: Settlement::Approved, .. })) = events.first() else {
+        return None;
+    };
+    let open = order?.state.requests.get(request)?;
+    let (actor, reason) = (open.requested_by.clone(), Some(open.reason.clone()));
+    Some(Attribution { actor, approved_by: second.map(|second| second.actor.clone()), reason })
 }
 
 fn note_start(started: &mut HashMap<(StepId, Direction), Uuid>, event: &Event, id: Uuid) {

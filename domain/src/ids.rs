@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::stream_prefix;
 
@@ -74,6 +75,46 @@ impl OrderId {
     /// The order of a stream, if it is an order's.
     pub fn from_stream(stream: &str) -> Option<Self> {
         stream.strip_prefix(stream_prefix::get()).and_then(|id| Self::new(id).ok())
+    }
+}
+
+/// The id of a request for an operation that a second person has to approve.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RequestId {
+    /// A request in an order's history: `10248:1`.
+    Order {
+        /// The order.
+        order_id: OrderId,
+        /// Its number there.
+        number: u32,
+    },
+    /// A batch.
+    Batch(Uuid),
+}
+
+impl RequestId {
+    /// The request of this number in an order's history.
+    pub fn of_order(order_id: &OrderId, number: u32) -> Self {
+        Self::Order { order_id: order_id.clone(), number }
+    }
+
+    /// Reads an id as it is written.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.rsplit_once(':') {
+            Some((order_id, number)) => {
+                Some(Self::Order { order_id: OrderId::new(order_id).ok()?, number: number.parse().ok()? })
+            }
+            None => Uuid::parse_str(text).ok().map(Self::Batch),
+        }
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order { order_id, number } => write!(f, "{order_id}:{number}"),
+            Self::Batch(id) => write!(f, "{id}"),
+        }
     }
 }
 

@@ -9,14 +9,17 @@
 //! - [`fault_matrix`] tries a definition against every possible fault.
 //! - [`replay`] repeats the decisions of a history, and explains each.
 //! - [`backtest`] runs a past order through another definition.
+//! - [`batch_request`] is a batch that a second person has to approve.
 //! - [`proof`] checks that a history is unchanged.
 //! - [`expectation`] estimates when orders and steps end.
 //! - [`wire`] is the only module that knows how the log stores events.
 //! - [`trace`] shows a history as spans.
-//! - [`views`] defines what users see of an order.
+//! - [`views`] defines what users see of an order, and [`request_views`] of what waits for a second
+//!   person.
 //! - [`webhook`] is what systems of the shop are notified of.
 
 pub mod backtest;
+pub mod batch_request;
 pub mod duration;
 pub mod error_class;
 pub mod expectation;
@@ -27,6 +30,7 @@ pub mod json;
 pub mod order;
 pub mod proof;
 pub mod replay;
+pub mod request_views;
 pub mod stream_prefix;
 mod streams;
 #[cfg(any(test, feature = "testing"))]

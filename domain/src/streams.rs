@@ -9,6 +9,8 @@ pub const KEY_STREAM_PREFIX: &str = "key-";
 pub const REQUEST_STREAM_PREFIX: &str = "requests-";
 /// The prefix of reply streams; the participant's name follows.
 pub const REPLY_STREAM_PREFIX: &str = "replies-";
+/// The prefix of streams of batches that a second person has to approve; the batch's id follows.
+pub const BATCH_STREAM_PREFIX: &str = "batch-";
 /// The stream of parked replies, which cannot be accepted.
 pub const PARKED_REPLIES: &str = "parked-replies";
 /// The stream of erasures.
@@ -19,12 +21,13 @@ pub const WEBHOOK_STREAM_PREFIX: &str = "webhook-";
 pub const SEALS: &str = "audit-seals";
 
 /// All of them.
-pub(crate) const ALL: [&str; 9] = [
+pub(crate) const ALL: [&str; 10] = [
     WORKFLOW_STREAM_PREFIX,
     REQUEST_STREAM_PREFIX,
     REPLY_STREAM_PREFIX,
     KEY_STREAM_PREFIX,
     WEBHOOK_STREAM_PREFIX,
+    BATCH_STREAM_PREFIX,
     PARKED_REPLIES,
     ERASURES,
     SEALS,

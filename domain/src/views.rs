@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Timestamp;
+use crate::batch_request::BATCH_STREAM_PREFIX;
 use crate::ids::{OrderId, StepId};
 use crate::order::{
     Basis, Direction, Event, Line, Mode, Order, PersonalData, Placeholders, RequestedAction, Sealed, Stage, StepState,
@@ -19,11 +20,14 @@ use crate::stream_prefix;
 use crate::wire::webhooks::WEBHOOK_STREAM_PREFIX;
 use crate::wire::{Decoded, WORKFLOW_STREAM_PREFIX};
 
-/// The stream prefixes of all events behind the views: orders, workflow definitions, webhooks, and
-/// the metadata of orders' streams, with which an operator of the log hides events.
-pub fn stream_prefixes() -> [String; 4] {
+/// The stream prefixes of all events behind the views: orders, workflow definitions, batches that a
+/// second person has to approve, webhooks, and the metadata of orders' streams, with which an
+/// operator of the log hides events.
+pub fn stream_prefixes() -> [String; 5] {
     let orders = stream_prefix::get();
-    [orders.to_owned(), WORKFLOW_STREAM_PREFIX.to_owned(), WEBHOOK_STREAM_PREFIX.to_owned(), format!("$${orders}")]
+    let [workflows, batches, webhooks] =
+        [WORKFLOW_STREAM_PREFIX, BATCH_STREAM_PREFIX, WEBHOOK_STREAM_PREFIX].map(str::to_owned);
+    [orders.to_owned(), workflows, batches, webhooks, format!("$${orders}")]
 }
 
 /// An order.
@@ -113,6 +117,8 @@ pub struct EntryView<'a> {
     pub step: Option<&'a StepId>,
     /// The principal, if a person acted.
     pub actor: Option<&'a str>,
+    /// The second person who approved what the principal asked for.
+    pub approved_by: Option<&'a str>,
     /// The reason, if a person gave one.
     pub reason: Option<&'a str>,
     /// The order.
@@ -192,6 +198,7 @@ impl<'a> EntryView<'a> {
             summary: summary(event),
             step: event.step(),
             actor: metadata.actor.as_deref().or(event.placed_by()),
+            approved_by: metadata.approved_by.as_deref(),
             reason: metadata.reason.as_deref(),
             correlation_id: &metadata.correlation_id,
             causation_id: metadata.causation_id,
@@ -226,6 +233,8 @@ impl CallView {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

@@ -47,6 +47,7 @@ impl Batch {
             timeline: &self.timeline,
             workflows: &self.workflows,
             webhooks: &self.webhooks,
+            requests: &self.requests,
             parked: &self.parked,
             orders_parked: parked.map(|(order, _)| order.as_str()).collect(),
             limits: self.limits.iter().map(|(order, hidden)| (order, hidden.as_ref())).collect(),

@@ -8,8 +8,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use domain::batch_request::{BATCH_STREAM_PREFIX, BatchEvent};
 use domain::expectation::Expected;
 use domain::ids::{OrderId, StepId};
+use domain::request_views::{RequestChange, change_of_batch, changes_of_order};
 use domain::stream_prefix;
 use domain::views::{CallView, steps_moved_by};
 use domain::webhook::WebhookId;
@@ -20,6 +22,7 @@ use error_causes::with_causes;
 use event_store::{RecordedEvent, StreamLimits};
 use order_stream::{FoldedOrder, OrderFault, is_foreign};
 use sqlx::PgConnection;
+use uuid::Uuid;
 use views::OutlineStep;
 use views::parked::Parked;
 use views::writer::{EstimateColumns, TimelineColumns, WebhookChange, WorkflowColumns};
@@ -39,6 +42,7 @@ pub(crate) struct Batch {
     pub estimates: EstimateColumns,
     pub workflows: WorkflowColumns,
     pub webhooks: Vec<WebhookChange>,
+    pub requests: Vec<RequestChange>,
     pub parked: Vec<Parked>,
     /// The orders whose streams' metadata changed, each with the reason why a part of it is hidden
     /// now; `None`: nothing is hidden.
@@ -92,6 +96,10 @@ impl Batch {
         for event in events {
             if let Some(order) = OrderId::from_stream(&event.stream) {
                 batch.fold_order_event(states, db, order, event).await?;
+            } else if let Some(batch_id) = event.stream.strip_prefix(BATCH_STREAM_PREFIX) {
+                if let Err(reason) = batch.fold_batch_event(batch_id, event) {
+                    batch.park(event, reason);
+                }
             } else if event.stream.starts_with("$$") {
                 batch.fold_metadata(event);
             } else if event.stream.starts_with(stream_prefix::get()) && !wire::is_ours(&event.metadata) {
@@ -159,7 +167,8 @@ impl Batch {
                 self.park(event, format!("what comes before it cannot be folded: {reason}"));
             }
             known @ (Known::Nothing | Known::Folded(_)) => match apply(known, event) {
-                Ok(Applied { folded, decoded, call }) => {
+                Ok(Applied { folded, decoded, call, requests }) => {
+                    self.requests.extend(requests);
                     let steps = work.changed_steps.get_or_insert_default();
                     steps.extend(steps_moved_by(&decoded.event, &folded.state));
                     work.expected = states.estimates.add(&decoded.event, &folded);
@@ -202,6 +211,13 @@ impl Batch {
         self.workflows.push(event, registered, &outline(&workflow)).map_err(|error| with_causes(&error))
     }
 
+    fn fold_batch_event(&mut self, batch: &str, event: &RecordedEvent) -> Result<(), String> {
+        let batch = Uuid::parse_str(batch).map_err(|_| "the name of its stream holds no batch's id".to_owned())?;
+        let decoded = BatchEvent::decode(&event.event_type, &event.data).map_err(|error| with_causes(&error))?;
+        self.requests.push(change_of_batch(batch, &decoded));
+        Ok(())
+    }
+
     /// Leaves out an event of another application. Its stream is counted by its first event.
     fn pass_over(&mut self, event: &RecordedEvent) {
         if event.revision == 0 {
@@ -220,6 +236,7 @@ struct Applied {
     decoded: Decoded,
     /// The call to a participant that it ended.
     call: Option<CallView>,
+    requests: Vec<RequestChange>,
 }
 
 fn apply(known: Known, event: &RecordedEvent) -> Result<Applied, String> {
@@ -230,8 +247,9 @@ fn apply(known: Known, event: &RecordedEvent) -> Result<Applied, String> {
     let reason = |fault: OrderFault| with_causes(fault.reason());
     let decoded = order_stream::decode(event).map_err(reason)?;
     let call = state.as_ref().and_then(|before| CallView::ended_by(&decoded.event, before));
+    let requests = changes_of_order(&decoded, state.as_ref());
     let folded = FoldedOrder::after(state, event, &decoded).map_err(reason)?;
-    Ok(Applied { folded, decoded, call })
+    Ok(Applied { folded, decoded, call, requests })
 }
 
 /// The steps of a definition: first those forward, then those after compensation.

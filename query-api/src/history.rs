@@ -256,6 +256,7 @@ fn entry(order: &OrderId, event: &RecordedEvent) -> Result<TimelineRow, QueryErr
         recorded_at: event.created,
         step: entry.step.cloned(),
         actor: entry.actor.map(str::to_owned),
+        approved_by: entry.approved_by.map(str::to_owned),
         reason: entry.reason.map(str::to_owned),
         data: Json(serde_json::from_slice(&event.data).map_err(|error| not_json(event, &error))?),
         correlation_id: Some(entry.correlation_id.to_owned()),

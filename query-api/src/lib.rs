@@ -2,10 +2,10 @@
 //!
 //! [`router`] serves `/graphql` (queries; subscriptions over WebSocket and as server-sent events;
 //! `GraphiQL` for browsers), the schema's text at `/schema.graphql`, and `GET /orders/{id}` for
-//! callers that only need an order's status. [`console`] serves the web console at `/` and `/ui/`.
-//! The crate reads the views that the projector writes, and the
-//! log for past states of orders ([`history`]). It writes nothing, and every statement is in
-//! `views`.
+//! callers that only need an order's status, and `GET /requests` for what waits for approval.
+//! [`console`] serves the web console at `/` and `/ui/`. The crate reads the views that the
+//! projector writes, and the log for past states of orders ([`history`]). It writes nothing, and
+//! every statement is in `views`.
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
@@ -27,6 +27,7 @@ mod order_endpoint;
 mod order_status;
 mod paging;
 mod permission;
+mod requests_endpoint;
 mod schema;
 mod sort;
 mod view_position;
@@ -70,6 +71,10 @@ pub fn router(pool: PgPool, log: EventStore, options: &Options) -> Router {
         // An order may have the id `batch`. The other methods of this path belong to the command
         // endpoint.
         .route("/orders/batch", routing::get(order_endpoint::get_batch))
-        .with_state(order_endpoint::Orders::new(pool, waiting, lag, history));
-    graphql.merge(orders)
+        .with_state(order_endpoint::Orders::new(pool.clone(), waiting, lag, history));
+    let requests = Router::new()
+        .route("/requests", routing::get(requests_endpoint::list))
+        .route("/requests/{id}", routing::get(requests_endpoint::get))
+        .with_state(pool);
+    graphql.merge(orders).merge(requests)
 }

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use access::SecondPerson;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::LiveStats;
@@ -40,6 +41,8 @@ pub struct Options {
     pub max_connections: usize,
     /// Where connections and subscriptions are counted.
     pub stats: LiveStats,
+    /// Which operations a second person has to approve.
+    pub second_person: SecondPerson,
     /// Ends the connections, so that their clients connect to another instance.
     pub leaving: CancellationToken,
 }
@@ -70,6 +73,7 @@ impl Default for Options {
             taking: Duration::from_secs(15),
             max_connections: 4_000,
             stats: LiveStats::default(),
+            second_person: SecondPerson::default(),
             leaving: CancellationToken::new(),
         }
     }

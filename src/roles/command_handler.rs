@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::SecondPerson;
 use authentication::AuthenticationArgs;
 use clap::Args;
 use command_handler::{
@@ -178,7 +179,8 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
         let (settings, leaving) = (args.driving.settings(None)?, stop.clone());
-        let handler = Handler::start(&event_store, &pool, settings, public_url, &args.driving, leaving, alarms).await?;
+        let driving = (args.driving.clone(), authentication.second_person());
+        let handler = Handler::start(&event_store, &pool, settings, public_url, &driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
     let (handler, probes) = tokio::select! {
@@ -234,7 +236,7 @@ impl Handler {
         pool: &PgPool,
         settings: Settings,
         public_url: String,
-        driving: &Driving,
+        (driving, second_person): &(Driving, SecondPerson),
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
@@ -297,6 +299,10 @@ impl Handler {
                 command_handler::watch_bounds(orchestrator, admission, bounds, pool, stop.clone())
             }
         });
+        tasks.keep_running("the watch over batches that wait for approval", {
+            let (log, pool, stop) = (event_store.clone(), pool.clone(), stop_feeding.clone());
+            move || command_handler::expire_batches(log.clone(), SystemClock, pool.clone(), stop.clone())
+        });
         tasks.keep_running("the watch over the secrets of callbacks", {
             let stop = stop_feeding.clone();
             move || signing.clone().watch(stop.clone())
@@ -310,8 +316,9 @@ impl Handler {
         });
         alarms.handler.begin(orchestrator.clone(), pool.clone(), &webhooks);
         let of_webhooks = command_handler::webhook_router(&webhooks, admission.clone());
+        let (log, views) = (event_store.clone(), pool.clone());
         let router =
-            command_handler::router(orchestrator.clone(), event_store.clone(), keys, pool.clone(), leaving, admission);
+            command_handler::router(orchestrator.clone(), log, keys, views, second_person.clone(), leaving, admission);
         let router = router.merge(of_webhooks);
         Ok(Self { router, orchestrator, pool: pool.clone(), owner, tasks })
     }

@@ -92,7 +92,8 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     authentication.look_up_keys_in(&pool);
     let mut export = Export::new(&args.collector, args.driving.sampling, &event_store)?;
     let alarms = Alarms { traces: export.figures.clone(), ..alarms };
-    let (background, queries) = (CancellationToken::new(), super::query_api::options(stop.clone()));
+    let (background, driving) = (CancellationToken::new(), (args.driving.local(), authentication.second_person()));
+    let queries = super::query_api::options(stop.clone(), authentication.second_person());
     let projecting = export.observed(ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() });
     let (leaving, projector) = (&stop, Some(&projecting.health));
     let watched =
@@ -104,7 +105,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let start = async {
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
-        Handler::start(&event_store, &pool, settings, base.clone(), &args.driving.local(), leaving, &alarms).await
+        Handler::start(&event_store, &pool, settings, base.clone(), &driving, leaving, &alarms).await
     };
     let handler = tokio::select! {
         biased;
@@ -126,14 +127,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     let of_services = Router::new().nest("/participants", participants::router(pool.clone(), services.clone()));
 
     let mut tasks = Supervisor::new(background.clone(), alarms.tasks.clone());
-    let own = match services_listener {
-        None => own.merge(of_services),
-        Some(listener) => {
-            let serving = http_server::serve(listener, of_services, background.clone());
-            tasks.run("the HTTP server of the reference services", serving);
-            own
-        }
-    };
+    let own = with_services((own, of_services), services_listener, &mut tasks, &background);
     tasks.run("the export of spans", export.run(background.clone()));
     // The projector waits while log or Postgres are down, so it ends only if waiting does not help.
     tasks.run("the projector", projector::run(projecting, event_store.clone(), pool.clone(), background));
@@ -165,6 +159,18 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     // The first failure is the reason: the others may follow from it.
     broken.map_or(Ok(()), Err)?;
     Ok(of_server.and(of_handler).and(of_tasks)?)
+}
+
+/// Serves the reference services as well: on their listener, if they have one.
+fn with_services(
+    (own, services): (Router, Router),
+    listener: Option<Listener>,
+    tasks: &mut Supervisor,
+    stop: &CancellationToken,
+) -> Router {
+    let Some(listener) = listener else { return own.merge(services) };
+    tasks.run("the HTTP server of the reference services", http_server::serve(listener, services, stop.clone()));
+    own
 }
 
 /// Where the reference services are reached. Their callers are not authenticated, so if others are,

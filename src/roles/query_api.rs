@@ -1,5 +1,6 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
+use access::SecondPerson;
 use authentication::{Authentication, AuthenticationArgs, ConsoleClient};
 use axum::Router;
 use clap::Args;
@@ -39,10 +40,10 @@ const COMMANDS: Role = Role { name: "the command handler", option: "--command-ur
 
 /// Subscriptions take at most three quarters of a listener's connections, so that requests are
 /// answered besides.
-pub(super) fn options(leaving: CancellationToken) -> query_api::Options {
+pub(super) fn options(leaving: CancellationToken, second_person: SecondPerson) -> query_api::Options {
     let options = query_api::Options::default();
     let most = http_server::max_connections() * 3 / 4;
-    query_api::Options { leaving, max_connections: options.max_connections.min(most), ..options }
+    query_api::Options { leaving, second_person, max_connections: options.max_connections.min(most), ..options }
 }
 
 /// The console of this listener. In `tenuto dev`, the server takes commands too, and has the
@@ -107,7 +108,7 @@ pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
     });
     let (leaving, closed) = (&stop, &stop);
     let watched = Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed, projector: None };
-    let options = options(stop.clone());
+    let options = options(stop.clone(), authentication.second_person());
     // During an outage of the log, queries are still answered from the views; `/readyz` reports the
     // outage.
     let probes = watched.start(None, Some(&options.stats)).probes;

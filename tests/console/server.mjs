@@ -33,17 +33,17 @@ export class Server {
   }
 
   // With callers that are authenticated by keys; the tests' own requests are those of an admin.
-  async startGuarded() {
+  async startGuarded(access = "") {
     const file = join(this.folder, "access.toml");
-    writeFileSync(file, "");
+    writeFileSync(file, access);
     await this.start("127.0.0.1:0", ["--access", file]);
     this.token = await this.key("admin");
     return this;
   }
 
   // A new key of this role.
-  async key(role) {
-    const given = ["key", "create", "--role", role, "--name", `${role}-key`];
+  async key(role, name = `${role}-key`) {
+    const given = ["key", "create", "--role", role, "--name", name];
     const environment = { ...process.env, TENUTO_DATA: join(this.folder, "data") };
     return (await promisify(execFile)(process.env.TENUTO, given, { env: environment })).stdout.trim();
   }

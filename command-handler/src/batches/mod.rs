@@ -4,19 +4,26 @@
 //! A caller whose connection breaks resumes after the last reported order. Nothing is held in
 //! memory.
 
+mod expiry;
 mod report;
+mod requests;
 mod run;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
+use access::SecondPerson;
+use domain::Timestamp;
 use domain::filter::OrderFilter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use uuid::Uuid;
 use views::Unknown;
 
+pub use self::expiry::expire_batches;
 pub(crate) use self::report::{NotBegun, NotTaken, Report, Which};
+pub(crate) use self::requests::{BatchError, BatchRequests};
 use self::run::{Progress, Run};
 use crate::clock::Clock;
 use crate::instruction::Instruction;
@@ -39,6 +46,15 @@ pub(crate) enum NotCounted {
     Unknown(Unknown),
 }
 
+/// The orders of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    /// How many there are.
+    pub matches: u64,
+    /// They were placed before this moment.
+    pub before: Timestamp,
+}
+
 /// A batch that runs.
 pub(crate) struct Running {
     pub reports: mpsc::Receiver<Report>,
@@ -50,14 +66,38 @@ pub(crate) struct Running {
 pub(crate) struct Batches<L, P, C, V> {
     orchestrator: Orchestrator<L, P, C>,
     views: Arc<V>,
+    pub requests: BatchRequests<L>,
+    pub second_person: SecondPerson,
     leaving: CancellationToken,
     turns: Arc<Semaphore>,
 }
 
 impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
     /// Once `leaving`, batches stop, so that their callers go on elsewhere.
-    pub fn new(orchestrator: Orchestrator<L, P, C>, views: V, leaving: CancellationToken) -> Self {
-        Self { orchestrator, views: Arc::new(views), leaving, turns: Arc::new(Semaphore::new(MAX_BATCHES)) }
+    pub fn new(
+        orchestrator: Orchestrator<L, P, C>,
+        log: L,
+        views: V,
+        second_person: SecondPerson,
+        leaving: CancellationToken,
+    ) -> Self {
+        let (requests, turns) = (BatchRequests::new(log), Arc::new(Semaphore::new(MAX_BATCHES)));
+        Self { orchestrator, views: Arc::new(views), requests, second_person, leaving, turns }
+    }
+
+    /// Performs what is asked of single orders.
+    pub fn orchestrator(&self) -> &Orchestrator<L, P, C> {
+        &self.orchestrator
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.orchestrator.clock().now().at
+    }
+
+    /// A new id.
+    pub fn new_id(&self) -> Uuid {
+        self.orchestrator.clock().id()
     }
 
     /// A turn for one more batch; `None`: as many as may are being worked on.
@@ -67,10 +107,10 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
 
     /// How many orders there are. Those that are placed from now on are not among them: else a
     /// batch that is slower than customers would never come to its end.
-    pub async fn count(&self, which: &mut Which) -> Result<Report, NotCounted> {
+    pub async fn count(&self, which: &mut Which) -> Result<Counted, NotCounted> {
         let now = self.orchestrator.clock().now().at;
         match which {
-            Which::Named(ids) => Ok(Report::Beginning { matches: ids.len() as u64, before: now }),
+            Which::Named(ids) => Ok(Counted { matches: ids.len() as u64, before: now }),
             Which::Matching { criteria, after } => {
                 let before = criteria.placed_at.to.map_or(now, |to| to.min(now));
                 criteria.placed_at.to = Some(before);
@@ -79,7 +119,7 @@ impl<L: Log, P: Participants, C: Clock, V: Selection> Batches<L, P, C, V> {
                 if matches == 0 && after.is_none() {
                     self.refuse_what_is_unknown(criteria).await?;
                 }
-                Ok(Report::Beginning { matches, before })
+                Ok(Counted { matches, before })
             }
         }
     }

@@ -18,8 +18,9 @@ pub(crate) enum Which {
 /// What a batch reports.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// The first: how many orders match, and that they were placed before this moment.
-    Beginning { matches: u64, before: Timestamp },
+    /// The first: how many orders match, that they were placed before this moment, and whether a
+    /// second person would have to approve it.
+    Beginning { matches: u64, before: Timestamp, needs_approval: bool },
     /// The command about an order was taken.
     Taken(Accepted),
     /// It was not.

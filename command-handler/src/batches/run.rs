@@ -227,7 +227,7 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
         let impatient = now.at >= give_up || leaving.is_cancelled();
         // A batch leaves drivers free for new orders.
         if impatient || orchestrator.has_room() {
-            let operated = orchestrator.operate(order_id.clone(), instruction.command(now));
+            let operated = orchestrator.carry_out(order_id.clone(), instruction);
             match timeout(MAX_ANSWER_TIME, operated).await {
                 Err(_) => return Outcome::Silent(id),
                 Ok(Err(CommandError::Overloaded)) if !impatient => {}

@@ -8,14 +8,15 @@ mod error;
 pub(crate) mod message;
 mod traced;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::ids::{OrderId, StepId};
-use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply};
+use domain::ids::{OrderId, RequestId, StepId};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply, Request};
 use domain::trace::TraceContext;
 use domain::workflow::Workflow;
 use event_store::AppendError;
@@ -26,7 +27,7 @@ use tracing::{Instrument, error, warn};
 use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::log::Log;
-use crate::orchestrator::results::Accepted;
+use crate::orchestrator::results::{Accepted, WaitingRequest};
 use crate::orchestrator::shared::Shared;
 use crate::orders::{Cause, LoadedOrder, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
@@ -368,22 +369,38 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
                 self.tick().await;
             }
             Message::Command(command, cause, answer) => {
+                let command = self.carried_out_or_asked(*command, &cause);
                 let decided = match self.may_answer(&cause) {
                     Ok(()) => self.decide_if_whole(&command, &cause).await,
                     Err(other) => Err(other),
                 };
                 let result = match decided {
-                    Ok(()) => Ok(Accepted {
-                        order_id: self.id.clone(),
-                        revision: self.order.revision,
-                        position: self.order.position,
-                    }),
+                    Ok(()) => Ok(self.accepted(&command)),
                     Err(error) => Err(command_error(&self.id, &error)),
                 };
                 // The caller may be gone. Then the answer is dropped.
                 let _ = answer.send(result);
             }
         }
+    }
+
+    /// The command, or the request for it if a second person has to approve it.
+    fn carried_out_or_asked(&self, command: Command, cause: &Cause) -> Command {
+        match (command, &cause.asker) {
+            (Command::Operate(operate), Some(asker)) => asker.command(operate, &self.order.state.placed),
+            (command, _) => command,
+        }
+    }
+
+    /// The order after the command that was just decided.
+    fn accepted(&self, command: &Command) -> Accepted {
+        let state = &self.order.state;
+        let last = state.requests.get(&state.requests_made).filter(|_| matches!(command, Command::Request(_)));
+        let request = last.map(|last| WaitingRequest {
+            id: RequestId::of_order(&self.id, last.request),
+            expires_at: last.expires_at,
+        });
+        Accepted { order_id: self.id.clone(), revision: self.order.revision, position: self.order.position, request }
     }
 
     /// Refuses an answer that a participant sends for another one, or for a person. If the workflow
@@ -440,12 +457,13 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         for _ in 0..MAX_CONFLICTS {
             self.shared.orders.open_again(&mut self.order).await;
             let limits = self.shared.options.limits;
+            let command = &at_revision(command, self.order.revision);
             let (events, state) = match decided(&self.workflow, Some(&self.order.state), command, limits).await {
                 Ok(decided) => decided,
                 // A refusal holds only for the order as the log has it. But an attempt that has
                 // ended stays ended.
                 Err(DecideError::Refused(refusal)) => {
-                    if !matches!(command, Command::Answer(_)) && self.catch_up().await? {
+                    if !matches!(**command, Command::Answer(_)) && self.catch_up().await? {
                         continue;
                     }
                     return Err(refusal.into());
@@ -482,5 +500,15 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         let before = self.order.revision;
         self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;
         Ok(self.order.revision > before)
+    }
+}
+
+/// A request records the revision at which it was decided.
+fn at_revision(command: &Command, revision: u64) -> Cow<'_, Command> {
+    match command {
+        Command::Request(request) => {
+            Cow::Owned(Command::Request(Request { previewed_at: revision, ..request.clone() }))
+        }
+        _ => Cow::Borrowed(command),
     }
 }

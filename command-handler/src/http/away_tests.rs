@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Caller;
+use access::{Caller, SecondPerson};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::{Extension, Router};
@@ -115,7 +115,8 @@ impl Site {
             orchestrator.place(OrderId::new(id).unwrap(), order, None).await.unwrap();
         }
         let leaving = CancellationToken::new();
-        let router = router(orchestrator, log.clone(), keys, views, leaving, Admission::default());
+        let router =
+            router(orchestrator, log.clone(), keys, views, SecondPerson::default(), leaving, Admission::default());
         let router = router.layer(Extension(Caller::Anyone));
         Self { log, router }
     }

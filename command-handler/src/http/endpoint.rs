@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use access::SecondPerson;
+
 use crate::admission::Admission;
 use crate::orchestrator::Orchestrator;
 use crate::participants::AllParticipants;
@@ -13,6 +15,7 @@ pub(super) struct Endpoint<L, C> {
     pub orchestrator: Orchestrator<L, AllParticipants<L>, C>,
     pub placing: Placing<L, AllParticipants<L>, C>,
     pub admission: Admission,
+    pub second_person: SecondPerson,
 }
 
 pub(super) type Handle<L, C> = Arc<Endpoint<L, C>>;

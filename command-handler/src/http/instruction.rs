@@ -57,7 +57,7 @@ pub(super) fn take(action: OperatorAction, fields: &mut Fields, caller: &Caller)
         OperatorAction::Retry => Operation::Retry { step: fields.text("step", |_| None) },
         OperatorAction::Skip => skip(fields),
     };
-    Instruction { operation, actor, reason }
+    Instruction { operation, actor, reason, approved_by: None, asker: None }
 }
 
 fn skip(fields: &mut Fields) -> Operation {
@@ -116,7 +116,7 @@ fn actor(fields: &mut Fields, caller: &Caller) -> Option<String> {
     }
 }
 
-fn reason_fault(reason: &str) -> Option<String> {
+pub(super) fn reason_fault(reason: &str) -> Option<String> {
     line_fault(reason, MAX_REASON)
 }
 

@@ -18,6 +18,7 @@ mod personal_data;
 mod place;
 mod receipt;
 mod refused;
+mod requests;
 #[cfg(test)]
 mod size_tests;
 mod webhooks;
@@ -25,6 +26,7 @@ mod workflows;
 
 use std::sync::Arc;
 
+use access::SecondPerson;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
@@ -35,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::endpoint::Endpoint;
 use self::instruction::OperatorAction;
+use self::requests::Settle;
 use crate::admission::Admission;
 use crate::batches::Batches;
 use crate::clock::Clock;
@@ -56,17 +59,22 @@ pub fn router<L: Log, C: Clock, V: Selection + CustomerOrders + Clone>(
     log: L,
     keys: Arc<dyn CustomerKeys>,
     views: V,
+    second_person: SecondPerson,
     leaving: CancellationToken,
     admission: Admission,
 ) -> Router {
     let erasure =
         Erasure { orchestrator: orchestrator.clone(), log: log.clone(), keys: keys.clone(), views: views.clone() };
     let erasure = Router::new().route(forget::PATH, post(forget::handle::<L, C, V>)).with_state(Arc::new(erasure));
-    let batches = Arc::new(Batches::new(orchestrator.clone(), views, leaving));
-    let batches = Router::new().route(batch::PATH, post(batch::handle::<L, C, V>)).with_state(batches);
+    let batches = Batches::new(orchestrator.clone(), log.clone(), views, second_person.clone(), leaving);
+    let settlements = Settle::ALL.into_iter().fold(Router::new(), |router, settle| {
+        let handle = move |batches, path, request| requests::handle::<L, C, V>(settle, batches, path, request);
+        router.route(&requests::path(settle), post(handle))
+    });
+    let batches = settlements.route(batch::PATH, post(batch::handle::<L, C, V>)).with_state(Arc::new(batches));
     let bar = middleware::from_fn_with_state(admission.clone(), unless_barred);
     let placing = Placing::new(orchestrator.clone(), log, keys);
-    let endpoint = Arc::new(Endpoint { orchestrator, placing, admission });
+    let endpoint = Arc::new(Endpoint { orchestrator, placing, admission, second_person });
     let operations = OperatorAction::ALL.into_iter().fold(Router::new(), |router, action| {
         let handle = move |endpoint, path, request| operate::handle::<L, C>(action, endpoint, path, request);
         router.route(&operate::path(action), post(handle))

@@ -1,12 +1,11 @@
 //! `POST /orders/{id}/{cancel,note,pause,resume,retry,skip}`: an operator acts on an order.
 
 use access::Caller;
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{Request, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::Request;
+use axum::response::Response;
 use http_problem::Problem;
 use http_request::{Fields, body};
 use serde_json::json;
@@ -16,10 +15,12 @@ use super::in_time::in_time;
 use super::instruction::{self, OperatorAction};
 use super::openapi::{Operation, Shared, order_path, parameter_ref};
 use super::own;
-use super::receipt::Receipt;
+use super::receipt;
 use super::refused::{named, problem};
 use crate::clock::Clock;
+use crate::instruction::Instruction;
 use crate::log::Log;
+use crate::second_person::Asker;
 
 pub(super) fn path(action: OperatorAction) -> String {
     order_path(&format!("/{}", action.as_str()))
@@ -30,20 +31,20 @@ pub(super) async fn handle<L: Log, C: Clock>(
     State(endpoint): State<Handle<L, C>>,
     path: Result<Path<String>, PathRejection>,
     request: Request<Body>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     let (order_id, _) = named(path, String::as_str)?;
     let caller = Caller::of(request.extensions());
     let (_, value) = body::json(request, &["application/json"]).await?;
     let mut fields = Fields::of(value, "", "must be an object with \"reason\"")?;
     let instruction = instruction::take(action, &mut fields, &caller);
     fields.finish()?;
-    let command = instruction.command(endpoint.orchestrator.clock().now());
+    let asker = Asker::of(&caller, operation(action), &endpoint.second_person);
+    let instruction = Instruction { asker, ..instruction };
     let operated = async {
         own::require(&endpoint.orchestrator, &caller, operation(action), &order_id, None).await?;
-        endpoint.orchestrator.operate(order_id, command).await.map_err(|error| problem(error, ""))
+        endpoint.orchestrator.carry_out(order_id, &instruction).await.map_err(|error| problem(error, ""))
     };
-    let accepted = in_time(operated).await?;
-    Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+    Ok(receipt::accepted(&in_time(operated).await?))
 }
 
 /// What a caller must be allowed to do.

@@ -7,6 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::IntoResponse;
+use domain::ids::OrderId;
 use domain::order::request::Violation;
 use domain::order::{Refusal, Signal, State as OrderState};
 use http_problem::Problem;
@@ -49,6 +50,9 @@ pub(super) async fn handle<L: Log, C: Clock>(
     let proof = prove(callbacks, (&order_id, &step), &query, orchestrator.clock().now().at, still_waits).await?;
     in_time(may_answer(orchestrator, &caller, proof, (&order_id, &step, query.direction))).await?;
     let Received { answer: Answer { outcome, data, signature }, key, pointer } = received(request, &caller).await?;
+    if signature.is_some() {
+        in_time(unless_a_second_person_has_to_approve(&endpoint, &order_id, &step)).await?;
+    }
     let now = orchestrator.clock().now();
     let signal = Signal { step, direction: query.direction, outcome: Some(outcome), data, key, now };
     let recorded = async {
@@ -60,6 +64,23 @@ pub(super) async fn handle<L: Log, C: Clock>(
     };
     let accepted = in_time(recorded).await?;
     Ok((StatusCode::ACCEPTED, Json(Receipt::from(&accepted))))
+}
+
+/// A person who answers in place of a participant does what a skip does, which can be asked for.
+async fn unless_a_second_person_has_to_approve<L: Log, C: Clock>(
+    endpoint: &Handle<L, C>,
+    order_id: &OrderId,
+    step: &str,
+) -> Result<(), Problem> {
+    let needs = endpoint.orchestrator.answer_needs_approval(order_id, step, &endpoint.second_person).await;
+    if needs.map_err(|error| problem(error, ""))? {
+        let detail = format!(
+            "step {step:?} waits for a participant, and a second person has to approve its answer: skip the step \
+             instead, which asks for that"
+        );
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    Ok(())
 }
 
 /// A request as it was read.

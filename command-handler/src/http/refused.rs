@@ -24,6 +24,9 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
         }
         CommandError::Refused(refusal) => match refusal {
             Refusal::UnknownStep { .. } => Problem::not_found(refusal.to_string()),
+            Refusal::SamePerson { .. } | Refusal::NotAnApprover { .. } | Refusal::NotTheRequester { .. } => {
+                Problem::new(StatusCode::FORBIDDEN, refusal.to_string())
+            }
             Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
             Refusal::OtherAnswer { .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             Refusal::NotWaiting { state, .. }
@@ -36,6 +39,10 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
             | Refusal::NothingToRetry { state } => Problem::conflict(refusal.to_string()).with_state(state),
             Refusal::TooManyAnswers { .. }
             | Refusal::TooManyNotes { .. }
+            | Refusal::RequestedAlready { .. }
+            | Refusal::TooManyRequests { .. }
+            | Refusal::NoOpenRequest { .. }
+            | Refusal::RequestExpired { .. }
             | Refusal::TooManyPauses { .. }
             | Refusal::TooManyAttempts { .. }
             | Refusal::AlreadyPlaced

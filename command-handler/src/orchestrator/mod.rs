@@ -12,9 +12,11 @@ mod shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::SecondPerson;
 use domain::ids::{OrderId, StepId};
 use domain::order::{
-    Command, DecideError, Direction, LateRefusal, NewOrder, Operate, OrderPlaced, Place, Refusal, Signal, Stage,
+    Command, DecideError, Direction, LateRefusal, Mode, NewOrder, Operate, OrderPlaced, Place, Refusal, Settle, Signal,
+    Stage,
 };
 use domain::workflow::Workflow;
 use event_store::{AppendError, Position};
@@ -26,6 +28,7 @@ use crate::deciding::decided;
 use crate::driver::Driver;
 use crate::driver::message::{Message, Placed, Start};
 use crate::idle_orders::IdleOrders;
+use crate::instruction::Instruction;
 use crate::keys::CustomerKeys;
 use crate::log::Log;
 use crate::order_figures::OrderFigures;
@@ -33,7 +36,7 @@ use crate::orders::{Cause, LoadError, LoadedOrder, Lost, Orders, SaveError, Save
 use crate::participants::Participants;
 use crate::postponed::PostponedOrders;
 use crate::workflows::Workflows;
-pub use results::{Accepted, Claim, CommandError, PlaceError};
+pub use results::{Accepted, Claim, CommandError, PlaceError, WaitingRequest};
 pub use shared::OrchestratorOptions;
 
 use drivers::Drivers;
@@ -41,6 +44,8 @@ pub(crate) use drivers::Full;
 use shared::Shared;
 use shutdown::Shutdown;
 
+/// The operation whose rules also hold for answers in place of a participant.
+const SKIP: &str = "skip";
 /// The limit of waiting messages for one driver.
 const INBOX: usize = 16;
 
@@ -209,7 +214,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
             }
             Ok(Saved { order, late }) => {
                 let (revision, position) = (order.revision, order.position);
-                let accepted = Accepted { order_id: order_id.clone(), revision, position };
+                let accepted = Accepted { order_id: order_id.clone(), revision, position, request: None };
                 self.begin(order_id, Placed { order, workflow, events }, late, permit);
                 Ok(accepted)
             }
@@ -236,7 +241,8 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
                 Err(PlaceError::OtherContent(order_id))
             }
             Ok(Some(order)) if order.state.placed.fingerprint == placed.fingerprint => {
-                Ok(Accepted { order_id, revision: order.placed.revision, position: order.placed.position })
+                let (revision, position) = (order.placed.revision, order.placed.position);
+                Ok(Accepted { order_id, revision, position, request: None })
             }
             Ok(Some(_)) => Err(PlaceError::OtherContent(order_id)),
             Ok(None) => Err(PlaceError::Failed(format!("the stream of order {order_id} exists and has no events"))),
@@ -288,6 +294,25 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         }
     }
 
+    /// Whether a person who answers this step acts in place of a participant, and a second person
+    /// would have to approve a skip of it.
+    pub(crate) async fn answer_needs_approval(
+        &self,
+        order_id: &OrderId,
+        step: &str,
+        rules: &SecondPerson,
+    ) -> Result<bool, CommandError> {
+        if rules.is_empty() {
+            return Ok(false);
+        }
+        let Some(order) = self.0.orders.load(order_id).await.map_err(|error| CommandError::from(&error))? else {
+            return Ok(false);
+        };
+        let OrderPlaced { workflow, total, .. } = &*order.state.placed;
+        let of_a_person = order.state.steps.get(step).is_some_and(|step| step.mode == Some(Mode::Await));
+        Ok(!of_a_person && rules.of_order(SKIP, &workflow.name, *total).is_some())
+    }
+
     /// Records a later answer of a participant or a person.
     pub async fn signal(&self, order_id: OrderId, signal: Signal) -> Result<Accepted, CommandError> {
         let cause = Cause::answer_to(&signal.step, signal.direction);
@@ -334,6 +359,27 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         self.command(order_id, Command::Operate(operate), cause).await
     }
 
+    /// Carries out an operator's instruction, or asks for it if a second person has to approve it.
+    pub(crate) async fn carry_out(
+        &self,
+        order_id: OrderId,
+        instruction: &Instruction,
+    ) -> Result<Accepted, CommandError> {
+        let command = Command::Operate(instruction.command(self.clock().now()));
+        self.command(order_id, command, instruction.cause()).await
+    }
+
+    /// Approves what another person asked for, declines it, or withdraws it.
+    pub(crate) async fn settle(
+        &self,
+        order_id: OrderId,
+        settle: Settle,
+        reason: Option<String>,
+    ) -> Result<Accepted, CommandError> {
+        let cause = Cause::default().by(settle.by.clone(), reason);
+        self.command(order_id, Command::Settle(settle), cause).await
+    }
+
     async fn command(&self, order_id: OrderId, command: Command, cause: Cause) -> Result<Accepted, CommandError> {
         let (answer, answered) = oneshot::channel();
         let message = Message::Command(Box::new(command), cause, answer);
@@ -374,7 +420,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         let id = order_id.clone();
         self.0.drivers.deliver(order_id, message, |message| {
             let permit = match message {
-                Message::Command(command, ..) if matches!(**command, Command::Operate(_)) => {
+                Message::Command(command, ..) if matches!(**command, Command::Operate(_) | Command::Settle(_)) => {
                     self.unless_leaving(Drivers::permit_for_operator)?
                 }
                 Message::Command(..) | Message::Wake | Message::Placed(_) => self.unless_leaving(Drivers::permit)?,

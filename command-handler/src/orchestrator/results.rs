@@ -1,6 +1,7 @@
 //! The results of placing an order and of a command: accepted, or why not.
 
-use domain::ids::OrderId;
+use domain::Timestamp;
+use domain::ids::{OrderId, RequestId};
 use domain::order::{PersonalData, Refusal};
 use event_store::Position;
 
@@ -16,6 +17,17 @@ pub struct Accepted {
     pub revision: u64,
     /// The position after the command.
     pub position: Position,
+    /// The request, if the command was asked for and waits for a second person.
+    pub request: Option<WaitingRequest>,
+}
+
+/// An operation that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingRequest {
+    /// The id of the request.
+    pub id: RequestId,
+    /// After this time it cannot be approved.
+    pub expires_at: Timestamp,
 }
 
 /// The personal data of an order, for a participant that received placeholders.

@@ -133,6 +133,13 @@ fn refused(refusal: &Refusal) -> End {
         | Refusal::UnknownOutcome { .. }
         | Refusal::TooManyAnswers { .. }
         | Refusal::TooManyNotes { .. }
+        | Refusal::RequestedAlready { .. }
+        | Refusal::TooManyRequests { .. }
+        | Refusal::NoOpenRequest { .. }
+        | Refusal::RequestExpired { .. }
+        | Refusal::SamePerson { .. }
+        | Refusal::NotAnApprover { .. }
+        | Refusal::NotTheRequester { .. }
         | Refusal::TooManyPauses { .. }
         | Refusal::TooManyAttempts { .. }
         | Refusal::AlreadyPlaced

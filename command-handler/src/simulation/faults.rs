@@ -115,6 +115,14 @@ faults! {
     Cancel = "cancel", 0;
     /// An operator leaves a note on an order.
     Note = "note", 0;
+    /// An operator asks for an operation that a second person has to approve.
+    Ask = "ask for approval", 0;
+    /// A second person approves it.
+    Approve = "approve", 0;
+    /// A second person declines it.
+    Decline = "decline", 0;
+    /// The operator withdraws it.
+    Withdraw = "withdraw", 0;
     /// An operator holds an order.
     Pause = "pause", 0;
     /// An operator lets an order go on.

@@ -1,10 +1,12 @@
 //! Those who look after orders: they answer what a step awaits of a person, and operate on orders
 //! at any moment.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Event, Mode, Operate, Operation};
+use access::{Role, SecondPerson, SecondPersonRule};
+use domain::ids::{OrderId, RequestId, StepId};
+use domain::order::{Direction, Event, Mode, Operate, Operation, Settle, Settlement};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -12,11 +14,13 @@ use super::faults::Fault;
 use super::letters::{Letter, post};
 use super::members::Members;
 use super::network::exchange;
-use super::record::{Entry, OperationTaken};
+use super::record::{Entry, OperationTaken, SettlementTaken};
 use super::simulation::Simulation;
 use super::sizes;
 use crate::clock::Clock;
+use crate::instruction::Instruction;
 use crate::orchestrator::{Accepted, CommandError};
+use crate::second_person::Asker;
 
 /// How often an operator tries.
 const MAX_TRIES: u32 = 20;
@@ -111,11 +115,15 @@ fn answer(simulation: &Simulation, members: &Members, order_id: &OrderId, step: 
 pub async fn operate_on(simulation: Simulation, members: Members, order_id: OrderId) {
     for _ in 0..*simulation.dice.pick(&[0, 0, 1, 2, 4]) {
         sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[2, 10, 60])))).await;
-        let (kind, operation) = match simulation.dice.within(0..11) {
+        let (kind, operation) = match simulation.dice.within(0..12) {
             0..3 => (Fault::Cancel, Operation::Cancel),
             3..6 => (Fault::Pause, Operation::Pause),
             6..8 => (Fault::Retry, Operation::Retry { step: None }),
             8 => (Fault::Note, Operation::Note),
+            9 => {
+                ask(&simulation, &members, &order_id).await;
+                continue;
+            }
             _ => match skip(&simulation, &order_id) {
                 Some(skip) => (Fault::Skip, skip),
                 None => continue,
@@ -127,6 +135,84 @@ pub async fn operate_on(simulation: Simulation, members: Members, order_id: Orde
             sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[1, 30, 600])))).await;
             until_answered(&simulation, &members, &order_id, Fault::Resume, Operation::Resume).await;
         }
+    }
+}
+
+/// Asks for an operation that a second person has to approve. The two decide, one or both of them,
+/// or too late, or never.
+async fn ask(simulation: &Simulation, members: &Members, order_id: &OrderId) {
+    let operation = match simulation.dice.within(0..4) {
+        0 => Operation::Cancel,
+        1 => Operation::Pause,
+        2 => Operation::Retry { step: None },
+        _ => match skip(simulation, order_id) {
+            Some(skip) => skip,
+            None => return,
+        },
+    };
+    let expires = Duration::from_secs(*simulation.dice.pick(&[20, 600]));
+    let instruction = Instruction {
+        operation,
+        actor: "op".to_owned(),
+        reason: sizes::text(&simulation.dice, "as chance has it"),
+        approved_by: None,
+        asker: Some(Asker::new("op".to_owned(), everything(expires))),
+    };
+    let (at, id) = (members.clone(), order_id.clone());
+    let asked = exchange(simulation, move || {
+        let (at, id, instruction) = (at.clone(), id.clone(), instruction.clone());
+        async move { Some(at.any()?.carry_out(id, &instruction).await) }
+    });
+    let Ok(Ok(Some(Ok(Accepted { request: Some(request), .. })))) = timeout(Duration::from_secs(5), asked).await else {
+        return;
+    };
+    simulation.note(Fault::Ask);
+    let RequestId::Order { number, .. } = request.id else { return };
+    for _ in 0..*simulation.dice.pick(&[0, 1, 1, 2]) {
+        sleep(simulation.dice.up_to(Duration::from_secs(*simulation.dice.pick(&[2, 30])))).await;
+        let (how, by, kind) = *simulation.dice.pick(&[
+            (Settlement::Approved, "second", Fault::Approve),
+            (Settlement::Approved, "second", Fault::Approve),
+            (Settlement::Approved, "op", Fault::Approve),
+            (Settlement::Declined, "second", Fault::Decline),
+            (Settlement::Withdrawn, "op", Fault::Withdraw),
+        ]);
+        settle(simulation, members, (order_id, number), (how, by), kind).await;
+    }
+}
+
+/// Rules for every operation.
+fn everything(expires: Duration) -> SecondPerson {
+    SecondPerson::new([SecondPersonRule {
+        operations: SecondPerson::OPERATIONS.map(str::to_owned).into(),
+        workflows: BTreeSet::new(),
+        above_total: None,
+        above_orders: None,
+        approver: Role::Operator,
+        expires,
+    }])
+}
+
+async fn settle(
+    simulation: &Simulation,
+    members: &Members,
+    (order_id, request): (&OrderId, u32),
+    (how, by): (Settlement, &str),
+    kind: Fault,
+) {
+    let (at, id, by) = (members.clone(), order_id.clone(), by.to_owned());
+    let settled = exchange(simulation, move || {
+        let (at, id, by) = (at.clone(), id.clone(), by.clone());
+        async move {
+            let member = at.any()?;
+            let (roles, now) = (vec!["operator".to_owned()], member.clock().now());
+            Some(member.settle(id, Settle { request, how, by, roles, now }, None).await)
+        }
+    });
+    if let Ok(Ok(Some(Ok(_)))) = timeout(Duration::from_secs(5), settled).await {
+        simulation.note(kind);
+        let taken = SettlementTaken { order_id: order_id.clone(), request, how };
+        simulation.record(|record| record.settlements_taken.push(taken));
     }
 }
 

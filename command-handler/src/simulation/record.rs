@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::Timestamp;
 use domain::ids::{OrderId, StepId};
-use domain::order::{Direction, Event, NewOrder, Operation, Order, WorkflowRef, evolve};
+use domain::order::{Direction, Event, NewOrder, Operation, Order, Settlement, WorkflowRef, evolve};
 use domain::wire::{self, Metadata};
 use domain::workflow::{Step, Workflow};
 use event_store::RecordedEvent;
@@ -58,6 +58,14 @@ pub struct Effect {
     pub at: Timestamp,
 }
 
+/// What became of a request, as it was acknowledged.
+#[derive(Debug, Clone)]
+pub struct SettlementTaken {
+    pub order_id: OrderId,
+    pub request: u32,
+    pub how: Settlement,
+}
+
 /// An operator's wish that was acknowledged.
 #[derive(Debug, Clone)]
 pub struct OperationTaken {
@@ -82,6 +90,7 @@ pub struct Record {
     /// The later answers that were acknowledged.
     pub answers_taken: Vec<Letter>,
     pub operations_taken: Vec<OperationTaken>,
+    pub settlements_taken: Vec<SettlementTaken>,
     /// An instance was frozen, or its clock was wrong by seconds.
     pub somebody_was_out_of_time: bool,
     /// What was wrong the moment that it was seen: the name of the invariant, and how it was

@@ -24,20 +24,37 @@ export interface Result {
   /** Why it was refused. */
   detail?: string;
   state?: string;
+  /** The request, if a second person has to approve it for this order. */
+  request?: string;
 }
 
-export type Report = { kind: 'beginning'; matches: number } | { kind: 'result'; result: Result };
+export type Report =
+  | { kind: 'beginning'; matches: number }
+  | { kind: 'result'; result: Result }
+  /** A second person has to approve it for all of them. */
+  | { kind: 'asked'; request: string; matches: number };
+
+/** The orders that an instruction would reach, and whether a second person would have to approve it. */
+export interface Counted {
+  matches: number;
+  needsApproval: boolean;
+}
 
 /** The most orders that one request may name. */
 const MAX_NAMED = 500;
 const PATH = '/orders/batch';
 
-/** How many orders a filter selects now. */
-export async function count(instruction: Omit<Instruction, 'reason'>, selection: Selection, signal: AbortSignal): Promise<number> {
-  if ('orders' in selection) return selection.orders.length;
-  const body = { ...instruction, ...selection, reason: 'preview', dryRun: true };
-  for await (const line of postForLines(PATH, body, signal)) if (typeof line['matches'] === 'number') return line['matches'];
-  return 0;
+/** How many orders are selected now. */
+export async function count(instruction: Omit<Instruction, 'reason'>, selection: Selection, signal: AbortSignal): Promise<Counted> {
+  const named = 'orders' in selection ? { orders: selection.orders.slice(0, MAX_NAMED) } : selection;
+  // To count, a skip names any step.
+  const step = instruction.operation === 'skip' ? { step: instruction.step ?? 'any' } : {};
+  const body = { operation: instruction.operation, ...step, ...named, reason: 'preview', dryRun: true };
+  for await (const line of postForLines(PATH, body, signal)) {
+    const matches = 'orders' in selection ? selection.orders.length : line['matches'];
+    if (typeof matches === 'number') return { matches, needsApproval: line['needsApproval'] === true };
+  }
+  return { matches: 0, needsApproval: false };
 }
 
 /**
@@ -53,7 +70,10 @@ export async function* run(
   for (const body of bodies(instruction, selection, resume)) {
     let hasEnded = false;
     for await (const line of postForLines(PATH, body, signal)) {
-      if (typeof line['matches'] === 'number') yield { kind: 'beginning', matches: line['matches'], before: String(line['before'] ?? '') };
+      if (typeof line['request'] === 'string' && typeof line['matches'] === 'number') {
+        yield { kind: 'asked', request: line['request'], matches: line['matches'] };
+        hasEnded = true;
+      } else if (typeof line['matches'] === 'number') yield { kind: 'beginning', matches: line['matches'], before: String(line['before'] ?? '') };
       else if (line['done'] === true) hasEnded = true;
       else if (typeof line['stopped'] === 'string') throw new Problem('server', line['stopped']);
       else if (typeof line['orderId'] === 'string') yield { kind: 'result', result: resultOf(line) };
@@ -76,10 +96,11 @@ function bodies(instruction: Instruction, selection: Selection, resume: { after?
   return [{ ...instruction, where: { ...selection.where, placedAt }, after: resume.after }];
 }
 
-function resultOf(line: Record<string, unknown>): Result {
+export function resultOf(line: Record<string, unknown>): Result {
   const isDone = typeof line['status'] === 'number' && line['status'] < 300;
   const result: Result = { orderId: String(line['orderId']), isDone };
   if (typeof line['detail'] === 'string') result.detail = line['detail'];
-  if (typeof line['state'] === 'string') result.state = line['state'];
+  if (typeof line['request'] === 'string') result.request = line['request'];
+  else if (typeof line['state'] === 'string') result.state = line['state'];
   return result;
 }

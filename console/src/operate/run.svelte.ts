@@ -8,6 +8,8 @@ const MAX_RESULTS = 2000;
 export class Run {
   state = $state<'none' | 'running' | 'done' | 'stopped' | 'failed'>('none');
   matches = $state<number | undefined>(undefined);
+  /** The requests that wait for a second person. */
+  asked = $state.raw<string[]>([]);
   accepted = $state(0);
   refused = $state(0);
   /** The last results, the latest last. */
@@ -51,6 +53,7 @@ export class Run {
       const resume = { after: this.#last, before: this.#before };
       for await (const report of run(given.instruction, given.selection, controller.signal, resume)) {
         if (report.kind === 'result') this.#add(report.result);
+        else if (report.kind === 'asked') this.asked = [...this.asked, report.request];
         else if (this.#last === undefined && 'where' in given.selection) {
           this.matches = report.matches;
           this.#before = report.before;

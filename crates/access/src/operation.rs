@@ -27,6 +27,8 @@ pub enum Operation {
     OperateOrder,
     /// Act on many orders at once.
     OperateBatch,
+    /// Approve or decline what another person asked for, or withdraw it.
+    SettleRequest,
     /// Read which participants are called, and which circuits are open.
     ReadCircuits,
     /// Read the events that could not be projected.
@@ -47,7 +49,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Probe,
         Self::Describe,
         Self::Query,
@@ -60,6 +62,7 @@ impl Operation {
         Self::CancelOrder,
         Self::OperateOrder,
         Self::OperateBatch,
+        Self::SettleRequest,
         Self::ReadCircuits,
         Self::ReadParkedEvents,
         Self::ReadWorkflows,
@@ -85,6 +88,7 @@ impl Operation {
             Self::CancelOrder => "cancelOrder",
             Self::OperateOrder => "operateOrder",
             Self::OperateBatch => "operateBatch",
+            Self::SettleRequest => "settleRequest",
             Self::ReadCircuits => "readCircuits",
             Self::ReadParkedEvents => "readParkedEvents",
             Self::ReadWorkflows => "readWorkflows",
@@ -111,6 +115,7 @@ impl Operation {
             Self::CancelOrder => "cancel orders",
             Self::OperateOrder => "note, pause, resume, retry or skip",
             Self::OperateBatch => "act on many orders",
+            Self::SettleRequest => "approve or decline operations",
             Self::ReadCircuits => "read circuits",
             Self::ReadParkedEvents => "read parked events",
             Self::ReadWorkflows => "read workflows",

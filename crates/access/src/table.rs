@@ -44,6 +44,8 @@ pub fn extent(operation: Operation, role: &Role) -> Extent {
         Operation::CancelOrder           => [Own,        Nothing,    Nothing,    Everything, Nothing,    Nothing,    Everything],
         Operation::OperateOrder
         | Operation::OperateBatch        => [Nothing,    Nothing,    Nothing,    Everything, Nothing,    Nothing,    Everything],
+        // Which of them may approve, each request says.
+        Operation::SettleRequest         => [Nothing,    Nothing,    Nothing,    Everything, Everything, Nothing,    Everything],
         Operation::ReadCircuits          => [Nothing,    Nothing,    Everything, Everything, Everything, Nothing,    Everything],
         Operation::ReadParkedEvents      => [Nothing,    Nothing,    Nothing,    Everything, Everything, Nothing,    Everything],
         Operation::ReadWorkflows         => [Everything, Nothing,    Everything, Everything, Everything, Everything, Everything],

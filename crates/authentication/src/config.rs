@@ -17,17 +17,23 @@
 //!
 //! [client-certificates]
 //! "payments.internal" = ["participant:payments"]
+//!
+//! [[second-person]]
+//! operations = ["cancel"]
+//! above-total = "1000.00"
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::api_key::ApiKey;
 use access::token::{ALGORITHMS, Issuer};
-use access::{NoRole, Principal, Role};
+use access::{NoRole, Principal, Role, SecondPerson, SecondPersonRule};
 use jsonwebtoken::Algorithm;
+use rust_decimal::Decimal;
 use secrets::{ExposeSecret, in_file};
 use serde::Deserialize;
 use url::{Host, Url};
@@ -43,6 +49,9 @@ const MAX_NAME: usize = 40;
 const CERTIFICATE: &str = "certificate";
 /// The longest name in a certificate, in characters.
 const MAX_CERTIFICATE_NAME: usize = 255;
+/// How long a request waits for a second person by default, and at most, in hours.
+const EXPIRES_HOURS: u32 = 24;
+const MAX_EXPIRES_HOURS: u32 = 24 * 30;
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +97,22 @@ struct Written {
     /// The roles of clients, by a name in their certificates.
     #[serde(default)]
     client_certificates: BTreeMap<String, Vec<String>>,
+    /// Which operations a second person has to approve.
+    #[serde(default)]
+    second_person: Vec<WrittenRule>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenRule {
+    operations: Vec<String>,
+    #[serde(default)]
+    workflows: BTreeSet<String>,
+    above_total: Option<String>,
+    above_orders: Option<u64>,
+    #[serde(default = "usual_approver")]
+    approver: String,
+    expires_hours: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -126,6 +151,10 @@ fn usual_scope() -> String {
     "openid".to_owned()
 }
 
+fn usual_approver() -> String {
+    Role::Operator.kind().to_owned()
+}
+
 /// A configuration that can be used.
 #[derive(Debug)]
 pub struct Config {
@@ -137,6 +166,8 @@ pub struct Config {
     pub admin_key: Option<ApiKey>,
     /// The principals of clients, by a name in their certificates.
     pub certificates: BTreeMap<String, Arc<Principal>>,
+    /// Which operations a second person has to approve.
+    pub second_person: SecondPerson,
 }
 
 /// Reads the file.
@@ -167,7 +198,11 @@ fn checked(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let admin_key = admin_key.transpose().map_err(|fault| wrong("admin-key-file", fault))?;
     let certificates = written.client_certificates.into_iter().map(|(name, roles)| certified(name, &roles));
     let certificates = certificates.collect::<Result<_, _>>().map_err(|(place, fault)| wrong(&place, fault))?;
-    Ok(Config { issuers, console, admin_key, certificates })
+    let rules = written.second_person.into_iter().enumerate().map(|(index, rule)| {
+        rule.checked().map_err(|(field, fault)| wrong(&format!("second-person {}: {field}", index + 1), fault))
+    });
+    let second_person = SecondPerson::new(rules.collect::<Result<Vec<_>, _>>()?);
+    Ok(Config { issuers, console, admin_key, certificates, second_person })
 }
 
 /// Where a value stands, and what is wrong with it.
@@ -188,6 +223,42 @@ fn certified(name: String, roles: &[String]) -> Result<(String, Arc<Principal>),
 
 fn read_roles(names: &[String]) -> Result<Vec<Role>, NoRole> {
     names.iter().map(|name| name.parse()).collect()
+}
+
+impl WrittenRule {
+    fn checked(self) -> Result<SecondPersonRule, Fault> {
+        let known = SecondPerson::OPERATIONS;
+        let fault = |field: &str, fault: String| Err((field.to_owned(), fault));
+        if self.operations.is_empty() {
+            return fault("operations", format!("name at least one of {}", known.join(", ")));
+        }
+        if let Some(other) = self.operations.iter().find(|name| !known.contains(&name.as_str())) {
+            return fault("operations", format!("{other:?} is not one of {}", known.join(", ")));
+        }
+        let above_total = match self.above_total.map(|total| Decimal::from_str_exact(&total)).transpose() {
+            Ok(limit) if limit.is_none_or(|limit| !limit.is_sign_negative()) => limit,
+            _ => return fault("above-total", "must be an amount in quotes, such as \"1000.00\"".to_owned()),
+        };
+        if self.above_orders.is_some() && (above_total.is_some() || !self.workflows.is_empty()) {
+            let text = "is for batches, whose orders are not known before: leave out above-total and workflows";
+            return fault("above-orders", text.to_owned());
+        }
+        let Ok(approver @ (Role::Operator | Role::Auditor | Role::Admin)) = self.approver.parse() else {
+            return fault("approver", format!("{:?} is not one of operator, auditor, admin", self.approver));
+        };
+        let hours = self.expires_hours.unwrap_or(EXPIRES_HOURS);
+        if !(1..=MAX_EXPIRES_HOURS).contains(&hours) {
+            return fault("expires-hours", format!("must be 1 to {MAX_EXPIRES_HOURS}"));
+        }
+        Ok(SecondPersonRule {
+            operations: self.operations.into_iter().collect(),
+            workflows: self.workflows,
+            above_total,
+            above_orders: self.above_orders,
+            approver,
+            expires: Duration::from_hours(hours.into()),
+        })
+    }
 }
 
 impl WrittenIssuer {
@@ -283,6 +354,15 @@ mod tests {
         pay = ["participant:payments"]
         [client-certificates]
         "payments.internal" = ["participant:payments", "auditor"]
+        [[second-person]]
+        operations = ["cancel", "skip"]
+        workflows = ["wholesale"]
+        above-total = "1000.50"
+        [[second-person]]
+        operations = ["retry"]
+        above-orders = 20
+        approver = "admin"
+        expires-hours = 8
     "#;
 
     fn fault(text: &str) -> String {
@@ -302,6 +382,16 @@ mod tests {
         assert_eq!(certified.name, "payments.internal@certificate");
         assert_eq!(certified.roles, [Role::Participant("payments".to_owned()), Role::Auditor].into());
         assert!(!certified.on_behalf_of);
+    }
+
+    #[test]
+    fn a_file_says_which_operations_a_second_person_has_to_approve() {
+        let rules = checked(Path::new("access.toml"), GOOD).unwrap().second_person;
+        let cancel = rules.of_order("cancel", "wholesale", Decimal::new(100_051, 2)).unwrap();
+        assert_eq!((&cancel.approver, cancel.expires), (&Role::Operator, Duration::from_hours(24)));
+        assert_eq!(rules.of_order("cancel", "wholesale", Decimal::new(100_050, 2)), None);
+        let retry = rules.of_batch("retry", 21).unwrap();
+        assert_eq!((&retry.approver, retry.expires), (&Role::Admin, Duration::from_hours(8)));
     }
 
     #[test]
@@ -339,6 +429,12 @@ mod tests {
             ("payments.internal", "", "client-certificates.\"\": a name has 1 to 255"),
             ("payments.internal", "a\\u0000b", "client-certificates.\"a\\0b\": a name has"),
             ("\"auditor\"", "\"root\"", "client-certificates.\"payments.internal\": \"root\" is not a role"),
+            ("[\"retry\"]", "[\"retry\", \"note\"]", "second-person 2: operations: \"note\" is not one of cancel"),
+            ("[\"retry\"]", "[]", "second-person 2: operations: name at least one of cancel"),
+            ("1000.50", "many", "second-person 1: above-total: must be an amount"),
+            ("above-orders = 20", "above-orders = 20\nabove-total = \"1\"", "second-person 2: above-orders: is for"),
+            ("approver = \"admin\"", "approver = \"shop\"", "second-person 2: approver: \"shop\" is not one of"),
+            ("expires-hours = 8", "expires-hours = 0", "second-person 2: expires-hours: must be 1 to 720"),
             ("[issuers.company]", "admin-key-file = \"/nowhere\"\n[issuers.company]", "admin-key-file: /nowhere"),
         ] {
             let text = GOOD.replace(from, to);

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::api_key::ApiKey;
 use access::token::Unverified;
-use access::{Authenticate, Bearer, Checking, NotAuthenticated, Principal};
+use access::{Authenticate, Bearer, Checking, NotAuthenticated, Principal, SecondPerson};
 use clap::Args;
 use futures::future::join_all;
 use sqlx::PgPool;
@@ -90,6 +90,12 @@ impl Authentication {
         self.0.as_ref().map_or(&[], |authenticator| &authenticator.console)
     }
 
+    /// Which operations a second person has to approve: none while callers are not authenticated,
+    /// because then there are no two persons.
+    pub fn second_person(&self) -> SecondPerson {
+        self.0.as_ref().map(|authenticator| authenticator.second_person.clone()).unwrap_or_default()
+    }
+
     /// From now on, API keys are looked up in this database.
     pub fn look_up_keys_in(&self, pool: &PgPool) {
         if let Some(authenticator) = &self.0 {
@@ -108,12 +114,15 @@ struct Authenticator {
     api_keys: ApiKeys,
     /// The principals of clients, by a name in their certificates.
     certificates: BTreeMap<String, Arc<Principal>>,
+    second_person: SecondPerson,
 }
 
 impl Authenticator {
-    fn of(Config { issuers, console, admin_key, certificates }: Config) -> Result<Arc<Self>, ConfigError> {
+    fn of(
+        Config { issuers, console, admin_key, certificates, second_person }: Config,
+    ) -> Result<Arc<Self>, ConfigError> {
         let sources = issuers.iter().map(|issuer| Source::of(&issuer.url)).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Self { issuers, sources, console, api_keys: ApiKeys::new(admin_key), certificates }))
+        Ok(Arc::new(Self { issuers, sources, console, api_keys: ApiKeys::new(admin_key), certificates, second_person }))
     }
 
     async fn token(&self, text: &str) -> Result<Arc<Principal>, NotAuthenticated> {

@@ -20,6 +20,7 @@ pub mod place;
 pub mod ready;
 mod retry;
 pub mod samples;
+pub mod settle;
 pub mod show;
 mod timeline;
 mod views;

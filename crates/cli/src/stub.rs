@@ -33,6 +33,7 @@ struct Shared {
     answers: VecDeque<Value>,
     queries: Vec<Value>,
     answered: Vec<(String, String, Value)>,
+    settled: Vec<(String, String, Value)>,
     orders: HashMap<String, Value>,
 }
 
@@ -89,6 +90,7 @@ impl Stub {
             .route("/orders", post(place))
             .route("/orders/batch", post(batch))
             .route("/orders/{id}/steps/{step}/outcome", post(outcome))
+            .route("/requests/{id}/{verb}", post(settle))
             .route("/graphql", post(query))
             .with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -152,6 +154,11 @@ impl Stub {
         self.shared().answered.clone()
     }
 
+    /// The bodies that were sent about requests, with the ids and what was to become of them.
+    pub fn settled(&self) -> Vec<(String, String, Value)> {
+        self.shared().settled.clone()
+    }
+
     pub fn queries(&self) -> Vec<Value> {
         self.shared().queries.clone()
     }
@@ -175,6 +182,25 @@ async fn outcome(
     let mut shared = shared.lock().unwrap();
     shared.answered.push((order.clone(), step, answer));
     shared.replies.pop_front().unwrap_or_else(|| Reply::accepted(&order))
+}
+
+async fn settle(
+    State(shared): State<Arc<Mutex<Shared>>>,
+    Path((id, verb)): Path<(String, String)>,
+    axum::Json(body): axum::Json<Value>,
+) -> Response {
+    let mut shared = shared.lock().unwrap();
+    shared.settled.push((id.clone(), verb, body));
+    if let Some(reply) = shared.replies.pop_front() {
+        return reply.into_response();
+    }
+    match shared.batches.pop_front() {
+        Some(lines) => {
+            let text = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n";
+            ([(header::CONTENT_TYPE, "application/x-ndjson")], text).into_response()
+        }
+        None => Reply::accepted(&id).into_response(),
+    }
 }
 
 async fn batch(State(shared): State<Arc<Mutex<Shared>>>, axum::Json(request): axum::Json<Value>) -> Response {

@@ -60,8 +60,8 @@ impl Tree<'_> {
         let below = self.children.remove(&Some(span.id)).unwrap_or_default();
         let last = below.len().saturating_sub(1);
         for (index, child) in below.into_iter().enumerate() {
-            let (corner, beside) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            self.line(child, &format!("{indent}{corner}"), &format!("{indent}{beside}"));
+            let (corner, below) = if index == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            self.line(child, &format!("{indent}{corner}"), &format!("{indent}{below}"));
         }
     }
 }
@@ -95,6 +95,7 @@ mod tests {
                 correlation_id: "1".to_owned(),
                 causation_id: None,
                 traceparent: None,
+                approved_by: None,
                 actor: None,
                 reason: None,
                 schema: 1,

@@ -63,15 +63,15 @@ pub use replies::{REPLIES, read_replies_again};
 pub use rows::{
     ActionRow, ApprovalRow, CallRow, CountRow, EndHourRow, EndRow, EstimateRow, ExpectationRow, Head, HourRow,
     LateCountRow, NoteRow, OrderRow, OutlineStep, ParkedRow, ParticipantRow, ParticipantWorkRow, PastCountRow,
-    ProgressRow, RegisteredRow, StatusRow, StepRow, TimelineRow, TroubleRow, WorkflowCountRow, WorkflowKey,
+    ProgressRow, RegisteredRow, RequestRow, StatusRow, StepRow, TimelineRow, TroubleRow, WorkflowCountRow, WorkflowKey,
     WorkflowRow,
 };
 pub use server_report::{DatabaseReport, server_report};
 pub use shadow::Shadow;
 pub use sort::{Place, Sort, SortBy, SortKey};
 pub use store::{
-    ActionPlace, ActionsOf, ApprovalPlace, CallsOf, EndsOf, Keys, Personal, Store, Unknown, answers,
-    connect_to_look_up, ended_orders, order_status,
+    ActionPlace, ActionsOf, ApprovalPlace, CallsOf, EndsOf, Keys, Personal, RequestPlace, Store, Unknown, answers,
+    connect_to_look_up, ended_orders, expired_batches, order_status,
 };
 pub use tables::{CHECKPOINTS, View, live_schema};
 pub use view_figures::{METRICS, PoolFigures, ViewFigures};

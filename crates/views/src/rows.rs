@@ -122,6 +122,30 @@ pub struct ActionRow {
     pub reason: Option<String>,
 }
 
+/// An operation that a second person has to approve.
+#[derive(Debug, Clone, FromRow)]
+pub struct RequestRow {
+    pub id: String,
+    /// `None`: a batch.
+    pub order_id: Option<String>,
+    pub operation: String,
+    pub step: Option<String>,
+    pub details: serde_json::Value,
+    pub matches: Option<i64>,
+    pub requested_by: String,
+    pub principal: String,
+    pub reason: String,
+    /// The role of those who may approve it.
+    pub approver: String,
+    pub previewed_at: Option<i64>,
+    pub requested_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub state: String,
+    pub settled_by: Option<String>,
+    pub settled_reason: Option<String>,
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
 /// A note of an operator on one or more orders.
 #[derive(Debug, Clone, FromRow)]
 pub struct NoteRow {
@@ -177,6 +201,7 @@ pub struct TimelineRow {
     pub summary: String,
     pub step: Option<String>,
     pub actor: Option<String>,
+    pub approved_by: Option<String>,
     pub reason: Option<String>,
     pub data: Json<Value>,
     pub correlation_id: Option<String>,

@@ -24,6 +24,8 @@ pub enum View {
     Estimates,
     /// When open orders and their open steps are expected to end.
     Expectations,
+    /// Operations that a second person has to approve.
+    Requests,
     /// Registered definitions.
     Workflows,
     /// Webhooks.
@@ -36,7 +38,7 @@ pub enum View {
 
 impl View {
     /// In the order in which every process locks them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Orders,
         Self::Steps,
         Self::Timeline,
@@ -45,6 +47,7 @@ impl View {
         Self::WorkflowCounts,
         Self::Estimates,
         Self::Expectations,
+        Self::Requests,
         Self::Workflows,
         Self::Webhooks,
         Self::DeadLetters,
@@ -62,6 +65,7 @@ impl View {
             Self::WorkflowCounts => "workflow_counts",
             Self::Estimates => "estimates",
             Self::Expectations => "expectations",
+            Self::Requests => "requests",
             Self::Workflows => "workflows",
             Self::Webhooks => "webhooks",
             Self::DeadLetters => "webhook_dead_letters",
@@ -72,7 +76,7 @@ impl View {
     /// The columns of its key.
     pub fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Orders | Self::Webhooks => &["id"],
+            Self::Orders | Self::Requests | Self::Webhooks => &["id"],
             Self::Steps => &["order_id", "step"],
             Self::Timeline => &["order_id", "revision"],
             Self::Todo | Self::Expectations => &["order_id"],

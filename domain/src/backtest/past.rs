@@ -198,8 +198,14 @@ impl HistoryReader {
     fn note(&mut self, seq: Seq, event: &Event) {
         let at = event.at();
         match event {
-            // A run leaves notes out: they change nothing about an order.
-            Event::OrderPlaced(_) | Event::StepSkipped(_) | Event::OrderNoted(_) | Event::CompensationCompleted(_) => {}
+            // A run leaves notes and requests out: they change nothing about an order. What a
+            // second person approved is an operation.
+            Event::OrderPlaced(_)
+            | Event::StepSkipped(_)
+            | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
+            | Event::CompensationCompleted(_) => {}
             Event::DecisionSplit(_) => self.past.splits.push(seq),
             Event::StepStarted(e) => self.started(seq, e),
             Event::WaitStarted(e) => self.waiting(seq, e),

@@ -220,6 +220,8 @@ impl<'a> Run<'a> {
             | Event::StepAttemptFailed(_)
             | Event::StepSkipped(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)

@@ -35,6 +35,8 @@ pub fn samples(event: &Event, after: &Order) -> Vec<Sample> {
         | Event::StepSkipped(_)
         | Event::StatusChanged(_)
         | Event::OrderNoted(_)
+        | Event::OperationRequested(_)
+        | Event::RequestSettled(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)

@@ -177,6 +177,8 @@ fn undone_in_reverse(life: &Life) -> Option<String> {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

@@ -57,7 +57,12 @@ impl LifeDecision {
             Command::Signal(signal) => Some((signal.step.clone(), signal.direction)),
             Command::Refuse(late) => Some((late.step.clone(), late.direction)),
             Command::NotSent(not_sent) => Some((not_sent.attempt.step.clone(), not_sent.attempt.direction)),
-            Command::Place(_) | Command::Operate(_) | Command::Tick(_) | Command::HandOver(_) => None,
+            Command::Place(_)
+            | Command::Operate(_)
+            | Command::Request(_)
+            | Command::Settle(_)
+            | Command::Tick(_)
+            | Command::HandOver(_) => None,
         };
         Self { events, answered, operated: matches!(command, Command::Operate(_)) }
     }

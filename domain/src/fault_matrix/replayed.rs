@@ -65,6 +65,7 @@ pub(super) fn recorded(life: &Life) -> Vec<Recorded> {
                 causation_id,
                 traceparent: None,
                 actor: operated.then(|| OPERATOR.to_owned()),
+                approved_by: None,
                 reason: operated.then(|| REASON.to_owned()),
                 schema: SCHEMA,
                 hash: String::new(),

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::attempt_id::AttemptId;
 use super::content::NewOrder;
-use super::event::Direction;
+use super::event::{Direction, Settlement};
+use super::operation::Operation;
 use super::state::{State, StepStatus};
 use crate::Timestamp;
 use crate::ids::{OrderId, StepId};
@@ -25,6 +26,10 @@ pub enum Command {
     Refuse(LateRefusal),
     /// Perform an operator's operation.
     Operate(Operate),
+    /// Ask for an operation that a second person has to approve.
+    Request(Request),
+    /// Approve such an operation, decline it, or withdraw it.
+    Settle(Settle),
     /// Decide due work: retries, deadlines, waits.
     Tick(Now),
     /// Release attempts, so that another instance makes them.
@@ -43,6 +48,8 @@ impl Command {
             Command::Signal(signal) => signal.now,
             Command::Refuse(late) => late.now,
             Command::Operate(operate) => operate.now,
+            Command::Request(request) => request.operate.now,
+            Command::Settle(settle) => settle.now,
             Command::Tick(now) => *now,
             Command::HandOver(back) => back.now,
             Command::NotSent(not_sent) => not_sent.now,
@@ -184,47 +191,41 @@ pub struct Operate {
     pub now: Now,
 }
 
-/// An operator's operation on an order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Operation {
-    /// Compensate the order and end it. Waits are given up at once; attempts in flight are
-    /// concluded first.
-    Cancel,
-    /// Leave a note for other people: the reason is its text. It changes nothing about the order.
-    Note,
-    /// Pause the order: no step starts, no deadline passes; answers are recorded.
-    Pause,
-    /// Resume the order.
-    Resume,
-    /// Try again now: steps that wait for their next attempt, or at which the order is stuck.
-    Retry {
-        /// The step; `None`: all of them.
-        step: Option<StepId>,
-    },
-    /// Assume a step's answer: the order no longer waits for it or requests it.
-    Skip {
-        /// The step.
-        step: StepId,
-        /// The assumed outcome. `None`: `done`, if the step declares no outcomes. An undo has no
-        /// outcomes, so it is skipped without one.
-        outcome: Option<String>,
-        /// The assumed data.
-        data: Value,
-    },
+impl Operate {
+    /// The name of an operator whose operation a second person approved.
+    pub fn approved(actor: &str, by: Option<&str>) -> String {
+        by.map_or_else(|| actor.to_owned(), |by| format!("{actor}, approved by {by}"))
+    }
 }
 
-impl Operation {
-    /// The name of the operation.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Operation::Cancel => "cancel",
-            Operation::Note => "note",
-            Operation::Pause => "pause",
-            Operation::Resume => "resume",
-            Operation::Retry { .. } => "retry",
-            Operation::Skip { .. } => "skip",
-        }
-    }
+/// See [`Command::Request`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The operation, who asks for it, and why.
+    pub operate: Operate,
+    /// The principal that sent it.
+    pub principal: String,
+    /// The role of those who may approve or decline it.
+    pub approver: String,
+    /// The revision of the order at which it is decided.
+    pub previewed_at: u64,
+    /// After this time it cannot be approved.
+    pub expires_at: Timestamp,
+}
+
+/// See [`Command::Settle`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settle {
+    /// The number of the request.
+    pub request: u32,
+    /// What becomes of it.
+    pub how: Settlement,
+    /// The principal.
+    pub by: String,
+    /// The roles of the principal.
+    pub roles: Vec<String>,
+    /// The time and the jitter.
+    pub now: Now,
 }
 
 /// See [`Command::Signal`].
@@ -372,6 +373,54 @@ pub enum Refusal {
     TooManyNotes {
         /// The number so far.
         count: u32,
+    },
+    /// The same operation waits for a second person already.
+    #[error("request {request} for the same operation waits for approval already")]
+    RequestedAlready {
+        /// Its number.
+        request: u32,
+    },
+    /// Too many operations wait for a second person, or were asked for so far.
+    #[error("the order has {count} requests for operations already, which is the most")]
+    TooManyRequests {
+        /// The number.
+        count: usize,
+    },
+    /// No request of this number waits for approval.
+    #[error("the order has no request {request} that waits for approval")]
+    NoOpenRequest {
+        /// The given number.
+        request: u32,
+    },
+    /// The request was not approved in time.
+    #[error("request {request} expired at {expired_at}")]
+    RequestExpired {
+        /// Its number.
+        request: u32,
+        /// When it expired.
+        expired_at: Timestamp,
+    },
+    /// No one approves or declines what they asked for.
+    #[error("{by} asked for it, so another person has to approve or decline it; {by} can withdraw it")]
+    SamePerson {
+        /// The principal.
+        by: String,
+    },
+    /// Only those who have this role approve or decline the request.
+    #[error("{by} may not approve or decline it: that takes the role {role}")]
+    NotAnApprover {
+        /// The principal.
+        by: String,
+        /// The role.
+        role: String,
+    },
+    /// No one else withdraws a request.
+    #[error("{by} may not withdraw it: {requested_by} asked for it; decline it instead")]
+    NotTheRequester {
+        /// The principal.
+        by: String,
+        /// Who asked for it.
+        requested_by: String,
     },
     /// The order has reached the limit of pauses. An operator can still resume or cancel it.
     #[error("the order was paused {count} times already, which is the most; it can be resumed, or canceled")]

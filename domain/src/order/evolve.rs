@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::event::{
-    Basis, Direction, Event, Mode, OrderPlaced, StepAttemptFailed, StepCompleted, StepFailed, StepStarted,
+    Basis, Direction, Event, Mode, OperationRequested, OrderPlaced, StepAttemptFailed, StepCompleted, StepFailed,
+    StepStarted,
 };
 use super::recorded_answer::{RecordedAnswer, content, refusal_content};
 use super::state::{Order, Phase, RequestedAction, Stage, StepState, Stuck};
@@ -77,6 +78,8 @@ pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransi
     match event {
         Event::StatusChanged(e) => state.status.clone_from(&e.status),
         Event::OrderNoted(_) => state.notes = state.notes.saturating_add(1),
+        Event::OperationRequested(e) => requested(state, e).map_err(illegal)?,
+        Event::RequestSettled(e) => settled(state, e.request).map_err(illegal)?,
         Event::OrderPaused(_) => {
             if state.paused.is_some() {
                 return Err(illegal("the order is paused already".into()));
@@ -113,10 +116,12 @@ pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransi
             state.result_placeholders.clone_from(&e.placeholders);
             state.result_error.clone_from(&e.result_error);
             state.ended_at = Some(at);
+            state.requests.clear();
         }
         Event::OrderCanceled(_) => {
             state.phase = Phase::Canceled;
             state.ended_at = Some(at);
+            state.requests.clear();
         }
         Event::DecisionSplit(_) if state.split.is_some() || state.paused.is_some() => {
             return Err(illegal("nothing was decided since that could be too much".into()));
@@ -139,6 +144,22 @@ pub(super) fn fold(state: &mut Order, event: &Event) -> Result<(), IllegalTransi
     state.updated_at = at;
     state.clock.set(at, state.paused.is_none() && state.stuck.is_none());
     Ok(())
+}
+
+/// Requests have consecutive numbers.
+fn requested(state: &mut Order, e: &OperationRequested) -> Result<(), String> {
+    if e.request.checked_sub(1) != Some(state.requests_made) {
+        return Err(format!("{} requests were made before", state.requests_made));
+    }
+    state.requests_made = e.request;
+    state.requests.insert(e.request, Arc::new(e.clone()));
+    Ok(())
+}
+
+/// Only a request that waits is settled.
+fn settled(state: &mut Order, request: u32) -> Result<(), String> {
+    let open = state.requests.remove(&request);
+    open.map(drop).ok_or_else(|| format!("request {request} does not wait"))
 }
 
 impl Phase {
@@ -164,6 +185,8 @@ impl Phase {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::OrderStuck(_)
@@ -179,6 +202,8 @@ fn placed_state(placed: &OrderPlaced) -> Order {
         paused: None,
         pauses: 0,
         notes: 0,
+        requests: BTreeMap::new(),
+        requests_made: 0,
         undone_because: None,
         canceled: false,
         split: None,
@@ -277,6 +302,8 @@ fn next_step(known: Option<StepState>, event: &Event, phase: Phase) -> Result<St
         | Event::StepSkipped(_)
         | Event::StatusChanged(_)
         | Event::OrderNoted(_)
+        | Event::OperationRequested(_)
+        | Event::RequestSettled(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)
@@ -315,6 +342,8 @@ fn first_stage(event: &Event, phase: Phase) -> Option<StepState> {
         | Event::StepFailed(_)
         | Event::StatusChanged(_)
         | Event::OrderNoted(_)
+        | Event::OperationRequested(_)
+        | Event::RequestSettled(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)

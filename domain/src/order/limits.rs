@@ -43,7 +43,7 @@ impl Limits {
         let input_bound = |input: &Option<Value>| input.as_ref().map_or(0, json_bound);
         let placeholders = event.placeholders().map_or(0, json_size);
         let varies = match event {
-            Event::OrderPlaced(_) => return Self::size(event),
+            Event::OrderPlaced(_) | Event::OperationRequested(_) => return Self::size(event),
             Event::StepStarted(e) => texts([&e.step, &e.participant, &e.action]) + input_bound(&e.input),
             Event::WaitStarted(e) => text(&e.step) + texts(&e.awaits) + input_bound(&e.input),
             Event::StepAccepted(e) => text(&e.step),
@@ -56,6 +56,7 @@ impl Limits {
             Event::OrderCompleted(e) => json_bound(&e.result) + texts(&e.result_error),
             Event::OrderStuck(e) => texts([&e.step, &e.reason]),
             Event::OrderNoted(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)

@@ -16,6 +16,7 @@ mod failure;
 mod limits;
 #[cfg(test)]
 mod limits_tests;
+mod operation;
 mod pending;
 mod personal;
 mod recorded_answer;
@@ -32,25 +33,27 @@ mod transition_tests;
 pub use attempt_id::AttemptId;
 pub use clock::Clock;
 pub use command::{
-    Answer, Command, HandOver, LateRefusal, NotSent, Now, Operate, Operation, Place, Refusal, Reply, Signal,
+    Answer, Command, HandOver, LateRefusal, NotSent, Now, Operate, Place, Refusal, Reply, Request, Settle, Signal,
 };
 pub use content::{Address, Customer, Line, NewOrder, PersonalData};
 pub use customer_key::{Contents, CustomerKey, NoKey, OpenError};
 pub use decide::{
-    Allowance, DecideError, MAX_UNSENT, OperationKind, decide_next, decide_within, operations, operations_on,
+    Allowance, DecideError, MAX_UNSENT, OperationKind, decide_next, decide_within, is_by, operations, operations_on,
 };
 pub(crate) use decide::{
-    MAX_RETRY_AFTER, UNDIVIDED, decide_split_like, max_slow_wait, max_wait, order_seen_by, place_again,
+    MAX_RETRY_AFTER, UNDIVIDED, decide_split_like, max_slow_wait, max_wait, may_settle, order_seen_by, place_again,
 };
 pub use event::{
-    Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OrderCanceled,
-    OrderCompleted, OrderNoted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, Start, StatusChanged, StepAccepted,
-    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
+    Basis, CompensationCompleted, CompensationStarted, DecisionSplit, Direction, Event, Mode, OperationRequested,
+    OrderCanceled, OrderCompleted, OrderNoted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, RequestSettled,
+    Settlement, Start, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped,
+    StepStarted, WaitStarted, WorkflowRef,
 };
 pub use evolve::{IllegalTransition, evolve, fold_all};
 pub use failure::FailureCause;
 pub use limits::Limits;
 pub(crate) use limits::json_size;
+pub use operation::Operation;
 pub use pending::{Attempt, Effect, GRACE, pending};
 pub use personal::Placeholders;
 pub use recorded_answer::RecordedAnswer;

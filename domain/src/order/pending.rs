@@ -126,16 +126,18 @@ pub fn pending(state: &Order, now: Timestamp) -> Vec<Effect> {
 
 impl Order {
     /// When an instance has to drive the order again at the latest: the due time of the to-do list.
-    /// `None` once it has ended, while it is paused, or while it is stuck with no step open.
+    /// `None` once it has ended; and, unless a request for an operation expires, while it is
+    /// paused, or while it is stuck with no step open.
     pub fn due_at(&self) -> Option<Timestamp> {
+        let expiry = self.requests.values().map(|request| request.expires_at).min();
         if self.paused.is_some() {
-            return None;
+            return expiry;
         }
         let next = self.steps.values().filter_map(|step| step.stage.due_at()).chain(self.split).reduce(min);
         let idle = next.is_none() && !self.ended() && self.stuck.is_none();
         // An order that is neither ended nor stuck always has an open step. If that were ever
         // untrue, the order is due at once, so that operators notice.
-        if idle { Some(self.updated_at) } else { next }
+        if idle { Some(self.updated_at) } else { next.into_iter().chain(expiry).min() }
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::attempt_id::AttemptId;
 use super::clock::Clock;
-use super::event::{Basis, Direction, Mode, OrderPlaced};
+use super::event::{Basis, Direction, Mode, OperationRequested, OrderPlaced};
 use super::personal::Placeholders;
 use super::recorded_answer::{Content, OnRecord, RecordedAnswer};
 use crate::Timestamp;
@@ -30,6 +30,11 @@ pub struct Order {
     pub pauses: u32,
     /// The number of notes.
     pub notes: u32,
+    /// The requests for operations that wait for a second person, by their numbers. The end of the
+    /// order makes them void.
+    pub requests: BTreeMap<u32, Arc<OperationRequested>>,
+    /// The number of requests so far.
+    pub requests_made: u32,
     /// Why it is compensated, once it is.
     pub undone_because: Option<String>,
     /// An operator's cancel caused the compensation.

@@ -6,7 +6,8 @@
 //! and in `tenuto replay`. Users and golden files know these sentences, so their wording stays.
 
 use super::event::{
-    Basis, Direction, Event, Mode, StepAttemptFailed, StepCompleted, StepSkipped, StepStarted, WaitStarted,
+    Basis, Direction, Event, Mode, OperationRequested, RequestSettled, Settlement, StepAttemptFailed, StepCompleted,
+    StepSkipped, StepStarted, WaitStarted,
 };
 
 /// An event in a sentence without a full stop.
@@ -32,6 +33,8 @@ pub fn summary(event: &Event) -> String {
         Event::StepSkipped(e) => skipped(e),
         Event::StatusChanged(e) => format!("The order is {}", e.status),
         Event::OrderNoted(_) => "An operator left a note".to_owned(),
+        Event::OperationRequested(e) => requested(e),
+        Event::RequestSettled(e) => settled(e),
         Event::OrderPaused(_) => "The order is put on hold".to_owned(),
         Event::OrderResumed(_) => "The order goes on".to_owned(),
         Event::CompensationStarted(e) if e.step.is_none() => format!("The order is being undone: {}", e.because),
@@ -44,6 +47,20 @@ pub fn summary(event: &Event) -> String {
         Event::OrderCanceled(_) => "The order is canceled".to_owned(),
         Event::DecisionSplit(_) => "What follows is too much to record at once, and is recorded in parts".to_owned(),
         Event::OrderStuck(e) => format!("The order is stuck and needs a person: {}", e.reason),
+    }
+}
+
+fn requested(e: &OperationRequested) -> String {
+    let step = e.operation.step().map(|step| format!(" {step}")).unwrap_or_default();
+    format!("{} asks to {}{step}, which a second person has to approve", e.requested_by, e.operation.as_str())
+}
+
+fn settled(e: &RequestSettled) -> String {
+    match e.how {
+        Settlement::Approved => format!("A second person approved request {}", e.request),
+        Settlement::Declined => format!("A second person declined request {}", e.request),
+        Settlement::Withdrawn => format!("Request {} is withdrawn", e.request),
+        Settlement::Expired => format!("Request {} was not approved in time", e.request),
     }
 }
 

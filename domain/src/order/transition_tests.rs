@@ -119,6 +119,8 @@ impl Situation {
             split: self.split.then(|| at(30)),
             to_retry: self.split.then(|| STEP.to_owned()).into_iter().collect(),
             steps: stage.map(|stage| (STEP.to_owned(), Arc::new(self.step(stage)))).into_iter().collect(),
+            requests: [(1, Arc::new(requested(1)))].into(),
+            requests_made: 1,
             settled: vec!["first".to_owned(), STEP.to_owned(), "last".to_owned()],
             updated_at: at(30),
             ..order
@@ -184,6 +186,9 @@ fn events() -> Vec<(String, Event)> {
     add("placed", Event::OrderPlaced(Box::new(placed())));
     add("status", Event::StatusChanged(StatusChanged { status: new(), step: step(), at: now }));
     add("noted", Event::OrderNoted(OrderNoted { at: now }));
+    add("requested", Event::OperationRequested(Box::new(requested(1))));
+    add("requested-second", Event::OperationRequested(Box::new(requested(2))));
+    add("request-settled", Event::RequestSettled(RequestSettled { request: 1, how: Settlement::Declined, at: now }));
     add("paused", Event::OrderPaused(OrderPaused { at: now }));
     add("resumed", Event::OrderResumed(OrderResumed { at: now }));
     add("undoing", Event::CompensationStarted(CompensationStarted { step: None, because: new(), at: now }));
@@ -202,6 +207,20 @@ fn events() -> Vec<(String, Event)> {
     add("split", Event::DecisionSplit(DecisionSplit { retry: Vec::new(), at: now }));
     add("split-retry", Event::DecisionSplit(DecisionSplit { retry: vec![step(), "b".to_owned()], at: now }));
     events
+}
+
+fn requested(request: u32) -> OperationRequested {
+    OperationRequested {
+        request,
+        operation: Operation::Cancel,
+        requested_by: "new".to_owned(),
+        principal: "new".to_owned(),
+        reason: "new".to_owned(),
+        approver: "operator".to_owned(),
+        previewed_at: 7,
+        expires_at: at(500),
+        at: at(100),
+    }
 }
 
 fn starts(direction: Direction, attempt: u32, events: &mut Vec<(String, Event)>) {
@@ -306,6 +325,8 @@ fn fields(state: &Order) -> BTreeMap<String, String> {
         paused,
         pauses,
         notes,
+        requests,
+        requests_made,
         undone_because,
         canceled,
         split,
@@ -327,6 +348,8 @@ fn fields(state: &Order) -> BTreeMap<String, String> {
         ("paused", text(paused)),
         ("pauses", text(pauses)),
         ("notes", text(notes)),
+        ("requests", text(&requests.keys())),
+        ("requests_made", text(requests_made)),
         ("undone_because", text(undone_because)),
         ("canceled", text(canceled)),
         ("split", text(split)),

@@ -7,8 +7,9 @@ use crate::Timestamp;
 use crate::ids::StepId;
 use crate::order::{
     Answer, AttemptId, Basis, Command, CompensationStarted, Customer, Direction, Event, FailureCause, HandOver,
-    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, Order, OrderPlaced, Place, Reply, Signal,
-    StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, max_slow_wait, max_wait,
+    LateRefusal, NewOrder, NotSent, Now, Operate, Operation, OperationRequested, Order, OrderPlaced, Place, Reply,
+    Request, RequestSettled, Settle, Settlement, Signal, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped,
+    StepStarted, WaitStarted, max_slow_wait, max_wait,
 };
 use crate::workflow::Workflow;
 
@@ -37,6 +38,8 @@ pub(super) fn candidates(workflow: Option<&Workflow>, state: Option<&Order>, dec
         }
         Event::StepFailed(e) => failed(state, decision, e),
         Event::OrderNoted(_) => vec![operated(first, Operation::Note)],
+        Event::OperationRequested(e) => vec![requested(e)],
+        Event::RequestSettled(e) => vec![settled(state, first, e)],
         Event::OrderPaused(_) => vec![operated(first, Operation::Pause)],
         Event::OrderResumed(_) => vec![operated(first, Operation::Resume)],
         Event::CompensationStarted(CompensationStarted { step: None, .. }) => vec![operated(first, Operation::Cancel)],
@@ -211,8 +214,27 @@ fn retried(first: &Recorded, step: &StepId) -> Vec<Command> {
     vec![retry(Some(step.clone())), retry(None)]
 }
 
+fn requested(e: &OperationRequested) -> Command {
+    let (operation, actor, reason) = (e.operation.clone(), e.requested_by.clone(), e.reason.clone());
+    let operate = Operate { operation, actor, reason, now: plain(e.at) };
+    let (principal, approver) = (e.principal.clone(), e.approver.clone());
+    Command::Request(Request { operate, principal, approver, previewed_at: e.previewed_at, expires_at: e.expires_at })
+}
+
+/// The roles of the principal are not recorded: it had the one that the request names.
+fn settled(state: Option<&Order>, recorded: &Recorded, e: &RequestSettled) -> Command {
+    if e.how == Settlement::Expired {
+        return Command::Tick(plain(e.at));
+    }
+    let by = recorded.metadata.actor.clone().unwrap_or_default();
+    let open = state.and_then(|state| state.requests.get(&e.request));
+    let roles = open.map(|open| open.approver.clone()).into_iter().collect();
+    Command::Settle(Settle { request: e.request, how: e.how, by, roles, now: plain(e.at) })
+}
+
 fn operated(recorded: &Recorded, operation: Operation) -> Command {
     let metadata = &recorded.metadata;
-    let (actor, reason) = (metadata.actor.clone().unwrap_or_default(), metadata.reason.clone().unwrap_or_default());
+    let actor = Operate::approved(metadata.actor.as_deref().unwrap_or_default(), metadata.approved_by.as_deref());
+    let reason = metadata.reason.clone().unwrap_or_default();
     Command::Operate(Operate { operation, actor, reason, now: plain(recorded.event.at()) })
 }

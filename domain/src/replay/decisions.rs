@@ -33,6 +33,8 @@ fn turn(event: &Event) -> Option<(&StepId, Direction, bool)> {
         | Event::StepSkipped(_)
         | Event::StatusChanged(_)
         | Event::OrderNoted(_)
+        | Event::OperationRequested(_)
+        | Event::RequestSettled(_)
         | Event::OrderPaused(_)
         | Event::OrderResumed(_)
         | Event::CompensationStarted(_)

@@ -28,6 +28,7 @@ pub fn state_json(state: &Order) -> Value {
         })),
         "steps": steps,
         "settled": state.settled,
+        "requests": state.requests.values().map(|request| &**request).collect::<Vec<_>>(),
         "result": state.result,
         "updatedAt": state.updated_at,
         "endedAt": state.ended_at,

@@ -109,6 +109,7 @@ fn a_state_is_shown_whole() {
                 },
             },
             "settled": ["a"],
+            "requests": [],
             "result": null,
             "updatedAt": "1970-01-01T00:00:00Z",
             "endedAt": null,

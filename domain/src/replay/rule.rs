@@ -3,8 +3,8 @@
 
 use super::Recorded;
 use crate::order::{
-    Basis, CompensationStarted, Direction, Event, FailureCause, Order, StepAttemptFailed, StepCompleted, StepFailed,
-    StepStarted,
+    Basis, CompensationStarted, Direction, Event, FailureCause, Order, Settlement, StepAttemptFailed, StepCompleted,
+    StepFailed, StepStarted,
 };
 use crate::workflow::{Join, Step, Workflow};
 
@@ -100,7 +100,13 @@ fn operator(first: &Recorded, recorded: &Recorded) -> Option<String> {
     let actor = recorded.metadata.actor.as_ref().filter(|_| first.revision == recorded.revision)?;
     // A person who answers a step acts like a participant.
     let answers = matches!(&recorded.event, Event::StepCompleted(e) if e.basis == Basis::Answer);
-    let verb = if answers { "answered" } else { "asked for it" };
+    let verb = if let Event::RequestSettled(e) = &recorded.event {
+        e.how.as_str()
+    } else if answers {
+        "answered"
+    } else {
+        "asked for it"
+    };
     Some(match &recorded.metadata.reason {
         Some(reason) => format!("{actor} {verb}: {reason}"),
         None => format!("{actor} {verb}"),
@@ -124,9 +130,14 @@ impl Reason<'_> {
             Event::StepFailed(e) => self.failed(e),
             Event::StepSkipped(e) => (Rule::NotNeeded, e.because.clone()),
             Event::StatusChanged(e) => (Rule::SetsStatus, format!("{} says `sets-status: {}`", e.step, e.status)),
-            Event::OrderNoted(_) | Event::OrderPaused(_) | Event::OrderResumed(_) => {
-                (Rule::Asked, "an operator asked for it".to_owned())
+            Event::RequestSettled(e) if e.how == Settlement::Expired => {
+                (Rule::Deadline, "no one approved it in time".to_owned())
             }
+            Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
+            | Event::OrderPaused(_)
+            | Event::OrderResumed(_) => (Rule::Asked, "an operator asked for it".to_owned()),
             Event::CompensationStarted(e) => self.undone(e),
             Event::CompensationCompleted(_) => (Rule::AllDone, "nothing is left to undo".to_owned()),
             Event::OrderCompleted(_) => (Rule::AllDone, "every step is completed or skipped".to_owned()),

@@ -5,7 +5,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::ids::OrderId;
-use crate::order::{CustomerKey, Direction, Event, NewOrder, Operation, Reply, request_id};
+use crate::order::{
+    Command, CustomerKey, Direction, Event, NewOrder, Operate, Operation, Reply, Request, Settle, Settlement,
+    request_id,
+};
 use crate::testing::{Story, Then, answered, done, order, refused, unclear};
 use crate::wire::{Metadata, SCHEMA};
 
@@ -29,6 +32,7 @@ pub(super) fn history(decisions: &[(Vec<Event>, Option<&str>)]) -> Vec<Recorded>
                 causation_id: (index > 0).then(|| Uuid::from_u128(first)),
                 traceparent: None,
                 actor: actor.filter(|_| index == 0).map(str::to_owned),
+                approved_by: None,
                 reason: actor.filter(|_| index == 0).map(|_| "asked for".to_owned()),
                 schema: SCHEMA,
                 hash: String::new(),
@@ -168,6 +172,46 @@ fn operators_commands_are_replayed_the_same() {
     let decisions = replayed(&workflow, &history);
     assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{decisions:#?}");
     assert_eq!(decisions[7].moments[0].why, Why { rule: Rule::Asked, text: "ann asked for it: asked for".to_owned() });
+}
+
+#[test]
+fn what_a_second_person_decides_is_replayed_the_same() {
+    let workflow = workflow(SOURCE);
+    let mut story = Story::given(&workflow);
+    let ask = |story: &mut Story<'_>, operation: Operation| {
+        let now = story.now();
+        let operate = Operate { operation, actor: "ann".to_owned(), reason: "asked for".to_owned(), now };
+        let (principal, approver) = ("ann".to_owned(), "operator".to_owned());
+        let expires_at = now.at + TimeDelta::seconds(1);
+        story.when(&Command::Request(Request { operate, principal, approver, previewed_at: 1, expires_at })).events()
+    };
+    let settle = |story: &mut Story<'_>, request: u32, how: Settlement, by: &str| {
+        let (by, roles, now) = (by.to_owned(), vec!["operator".to_owned()], story.now());
+        story.when(&Command::Settle(Settle { request, how, by, roles, now })).events()
+    };
+    let (ann, bob) = (Some("ann"), Some("bob"));
+    let decisions = [
+        plain(story.place(order()).events()),
+        plain(story.answer("charge", unclear("503")).events()),
+        (ask(&mut story, Operation::Retry { step: None }), ann),
+        (settle(&mut story, 1, Settlement::Approved, "bob"), bob),
+        (ask(&mut story, Operation::Pause), ann),
+        (settle(&mut story, 2, Settlement::Declined, "bob"), bob),
+        (ask(&mut story, Operation::Pause), ann),
+        (settle(&mut story, 3, Settlement::Withdrawn, "ann"), ann),
+        plain(story.answer("charge", done()).events()),
+        (ask(&mut story, Operation::Pause), ann),
+        plain(story.tick_when_due().events()),
+        (ask(&mut story, Operation::Cancel), ann),
+        (settle(&mut story, 5, Settlement::Approved, "bob"), bob),
+    ];
+    let history = history(&decisions);
+    let decisions = replayed(&workflow, &history);
+    assert!(decisions.iter().all(|decision| decision.again == Again::Same), "{decisions:#?}");
+    let why = |decision: usize, event: usize| decisions[decision].moments[event].why.text.as_str();
+    assert_eq!(why(2, 0), "ann asked for it: asked for");
+    assert_eq!((why(3, 0), why(5, 0)), ("bob approved: asked for", "bob declined: asked for"));
+    assert_eq!((why(10, 0), why(12, 1)), ("no one approved it in time", "an operator asked for it"));
 }
 
 #[test]

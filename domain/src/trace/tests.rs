@@ -39,6 +39,7 @@ fn recorded(story: &Story<'_>, traceparent: Option<&str>) -> Vec<Recorded> {
         correlation_id: "1".to_owned(),
         causation_id: None,
         traceparent: traceparent.map(str::to_owned),
+        approved_by: None,
         actor: matches!(event, Event::OrderPaused(_)).then(|| "ann".to_owned()),
         reason: None,
         schema: 1,

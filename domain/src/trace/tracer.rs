@@ -103,8 +103,12 @@ impl Tracer {
             self.operated(event);
         }
         match event {
-            // A second first event belongs to no history.
-            Event::OrderPlaced(_) | Event::OrderNoted(_) | Event::DecisionSplit(_) => {}
+            // A second first event belongs to no history; the last three are actions of operators.
+            Event::OrderPlaced(_)
+            | Event::DecisionSplit(_)
+            | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_) => {}
             Event::StepStarted(e) => self.started(*id, e),
             Event::WaitStarted(e) => self.waits(*id, e),
             Event::StepAccepted(e) => self.accepted(*id, &e.step, e.direction),

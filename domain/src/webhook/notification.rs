@@ -81,6 +81,8 @@ impl Topic {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

@@ -14,9 +14,9 @@ use super::*;
 use crate::ids::OrderId;
 use crate::order::{
     Address, Basis, CompensationCompleted, CompensationStarted, CustomerKey, DecisionSplit, Direction, Line, Mode,
-    OrderCanceled, OrderCompleted, OrderNoted, OrderPaused, OrderPlaced, OrderResumed, OrderStuck, PersonalData,
-    Placeholders, StatusChanged, StepAccepted, StepAttemptFailed, StepCompleted, StepFailed, StepSkipped, StepStarted,
-    WaitStarted, WorkflowRef,
+    Operation, OperationRequested, OrderCanceled, OrderCompleted, OrderNoted, OrderPaused, OrderPlaced, OrderResumed,
+    OrderStuck, PersonalData, Placeholders, RequestSettled, Settlement, StatusChanged, StepAccepted, StepAttemptFailed,
+    StepCompleted, StepFailed, StepSkipped, StepStarted, WaitStarted, WorkflowRef,
 };
 
 fn at(milliseconds: i64) -> Timestamp {
@@ -151,8 +151,28 @@ fn one_of_each() -> Vec<Event> {
     .chain([
         Event::DecisionSplit(DecisionSplit { retry: Vec::new(), at: at(19) }),
         Event::OrderNoted(OrderNoted { at: at(20) }),
+        Event::OperationRequested(Box::new(requested())),
+        Event::RequestSettled(RequestSettled { request: 1, how: Settlement::Approved, at: at(22) }),
     ])
     .collect()
+}
+
+fn requested() -> OperationRequested {
+    OperationRequested {
+        request: 1,
+        operation: Operation::Skip {
+            step: "ship".to_owned(),
+            outcome: Some("shipped".to_owned()),
+            data: json!({ "tracking": "77" }),
+        },
+        requested_by: "ann, by ci".to_owned(),
+        principal: "ci".to_owned(),
+        reason: "sent by hand".to_owned(),
+        approver: "operator".to_owned(),
+        previewed_at: 9,
+        expires_at: at(86_400_021),
+        at: at(21),
+    }
 }
 
 /// The events that list their real placeholders.
@@ -326,13 +346,16 @@ fn golden_files_are_what_is_written() {
     let events = one_of_each().into_iter().map(|event| (String::new(), event));
     let events = events.chain(later_additions().into_iter().map(|(word, event)| (format!(".{word}"), event)));
     // The files are links of one chain, so the link of an event that came later is behind them.
-    let (later, earlier): (Vec<_>, Vec<_>) = events.partition(|(_, event)| matches!(event, Event::OrderNoted(_)));
+    let is_later =
+        |event: &Event| matches!(event, Event::OrderNoted(_) | Event::OperationRequested(_) | Event::RequestSettled(_));
+    let (later, earlier): (Vec<_>, Vec<_>) = events.partition(|(_, event)| is_later(event));
     for (number, (addition, event)) in earlier.into_iter().chain(later).enumerate() {
         let context = Context {
             correlation_id: "10248".into(),
             causation_id: Some(Uuid::nil()),
             traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
             actor: Some("ann".into()),
+            approved_by: matches!(event, Event::RequestSettled(_)).then(|| "bob".into()),
             reason: Some("asked for".into()),
             key: None,
         };

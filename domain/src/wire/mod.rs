@@ -62,6 +62,9 @@ pub struct Metadata {
     /// The principal, if a person acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// The second person who approved what the principal asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// The reason, if a person gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -104,6 +107,8 @@ pub struct Context {
     pub traceparent: Option<String>,
     /// The principal.
     pub actor: Option<String>,
+    /// The second person who approved it.
+    pub approved_by: Option<String>,
     /// The reason.
     pub reason: Option<String>,
     /// The key that seals personal data; `None`: they stay readable.
@@ -154,6 +159,7 @@ pub fn encode(event: &Event, id: Uuid, previous: &str, context: &Context) -> Res
         causation_id: context.causation_id,
         traceparent: context.traceparent.clone(),
         actor: context.actor.clone(),
+        approved_by: context.approved_by.clone(),
         reason: context.reason.clone(),
         schema,
         hash: String::new(),
@@ -241,17 +247,20 @@ fn covered(metadata: &Metadata) -> Result<Vec<u8>, serde_json::Error> {
         correlation_id: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         actor: Option<&'a str>,
+        #[serde(rename = "approvedBy", skip_serializing_if = "Option::is_none")]
+        approved_by: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
         schema: u32,
         #[serde(skip_serializing_if = "Option::is_none")]
         traceparent: Option<&'a str>,
     }
-    let Metadata { correlation_id, causation_id, traceparent, actor, reason, schema, hash: _ } = metadata;
+    let Metadata { correlation_id, causation_id, traceparent, actor, approved_by, reason, schema, hash: _ } = metadata;
     serde_json::to_vec(&Covered {
         causation_id: *causation_id,
         correlation_id,
         actor: actor.as_deref(),
+        approved_by: approved_by.as_deref(),
         reason: reason.as_deref(),
         schema: *schema,
         traceparent: traceparent.as_deref(),
@@ -298,6 +307,8 @@ events!(
     StepSkipped,
     StatusChanged,
     OrderNoted,
+    OperationRequested,
+    RequestSettled,
     OrderPaused,
     OrderResumed,
     CompensationStarted,

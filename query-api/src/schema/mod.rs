@@ -15,11 +15,13 @@ mod parked;
 mod participants;
 mod past_counts;
 mod query;
+mod requests;
 mod scalars;
 mod step;
 mod subscription;
 mod timeline;
 mod troubles;
+mod waiting_requests;
 mod workflow;
 mod workflows;
 
@@ -47,6 +49,7 @@ pub fn schema(history: History, lag: LagMeter, live: Live, weighing: Weighing, o
         .data(history)
         .data(lag)
         .data(live)
+        .data(options.second_person.clone())
         .extension(weighing)
         .limit_depth(options.max_depth)
         .limit_complexity(options.max_complexity)

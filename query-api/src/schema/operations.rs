@@ -1,7 +1,7 @@
 //! What a person may do to an order: decided by the rules of the command endpoint, on the order as
 //! the log has it, and limited by what the caller may do at all.
 
-use access::{Denied, Operation, Reach};
+use access::{Denied, Operation, Reach, SecondPerson};
 use async_graphql::{Context, ID, Result, SimpleObject};
 use chrono::Utc;
 use domain::ids::OrderId;
@@ -26,6 +26,8 @@ pub struct OrderOperation {
     pub allowed: bool,
     /// Why it would be refused; null: it is allowed.
     reason: Option<String>,
+    /// Whether a second person has to approve it: the command is then recorded as a request.
+    needs_second_person: bool,
     /// For a skip or an answer: the outcomes that it may name. Empty: it names none.
     outcomes: Vec<String>,
 }
@@ -79,12 +81,17 @@ fn limited(
         reach @ Reach::Own(_) => reach.covers_order(row.placed_by.as_deref()),
         Reach::Nothing => false,
     };
+    let name = operation.as_str();
+    let needs = |rules: &SecondPerson| rules.of_order(name, &row.workflow, row.total).is_some();
+    let is_operator = reach(context, right) == Reach::Everything;
+    let needs_second_person = is_operator && context.data_opt::<SecondPerson>().is_some_and(needs);
     let reason = if may { refusal } else { Some(Denied::forbidden(caller(context), right).to_string()) };
     OrderOperation {
         operation: OperationKind::of(operation),
         step: step.map(ID),
         undo: is_undo,
         allowed: reason.is_none(),
+        needs_second_person,
         outcomes: if reason.is_none() { outcomes } else { Vec::new() },
         reason,
     }

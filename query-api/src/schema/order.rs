@@ -15,6 +15,7 @@ use super::customer::{Address, Customer};
 use super::enums::State;
 use super::loaders::{Loaders, Parts};
 use super::operations::{self, OrderOperation};
+use super::requests::{self, OperationRequest};
 use super::scalars::Position;
 use super::step::{self, Step};
 use super::timeline::{self, TimelineConnection, TimelineEntry};
@@ -229,6 +230,13 @@ impl Order {
     #[graphql(complexity = "300 + child_complexity")]
     async fn operations(&self, context: &Context<'_>, step: Option<ID>) -> Option<Result<Vec<OrderOperation>>> {
         self.allowed(context, step).await.transpose()
+    }
+
+    /// Operations on it that a second person has to approve, the latest first: those that wait, and
+    /// the last ones that were settled. For a past state, they are those of now.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn requests(&self, context: &Context<'_>) -> Result<Vec<OperationRequest>> {
+        requests::of(context, &self.row.id).await
     }
 
     /// Its history, event by event.

@@ -19,6 +19,7 @@ use super::parked::ParkedEvent;
 use super::participants::{self, ParticipantList};
 use super::past_counts::{self, PastCounts};
 use super::troubles::{self, TroubleList};
+use super::waiting_requests::{self, WaitingRequest};
 use super::workflow::Workflow;
 use super::workflows::{self, WorkflowList};
 use crate::error::{QueryError, coded, unknown_name};
@@ -123,6 +124,20 @@ impl Query {
         before: Option<String>,
     ) -> Result<Connection<String, Approval>> {
         approvals::list(context, &PageArguments { first, after, last, before }).await
+    }
+
+    /// The operations that a second person has to approve, the longest waiting first, at most 200
+    /// at a time.
+    #[graphql(complexity = "cost_factor(first, last) * child_complexity")]
+    async fn operation_requests(
+        &self,
+        context: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Connection<String, WaitingRequest>> {
+        waiting_requests::list(context, &PageArguments { first, after, last, before }).await
     }
 
     /// The orders that are stuck, overdue or late, grouped by workflow, step, participant and

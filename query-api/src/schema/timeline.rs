@@ -24,6 +24,8 @@ pub struct TimelineEntry {
     step: Option<String>,
     /// The principal, if a person acted.
     actor: Option<String>,
+    /// The second person who approved what this one asked for.
+    approved_by: Option<String>,
     /// The reason that this person gave.
     reason: Option<String>,
     /// The event's data, as in the log.
@@ -61,6 +63,7 @@ impl From<TimelineRow> for TimelineEntry {
             summary: row.summary,
             step: row.step,
             actor: row.actor,
+            approved_by: row.approved_by,
             reason: row.reason,
             data: row.data.0,
             correlation_id: row.correlation_id.map(ID),

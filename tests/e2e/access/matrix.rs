@@ -59,6 +59,7 @@ async fn ask_field(guarded: &Guarded, kind: &str, field: &str, token: Option<&st
         "workflow" => "workflow(name: \"nowhere\") { name }",
         "workflows" => "workflows { truncated }",
         "approvals" => "approvals { nodes { step } }",
+        "operationRequests" => "operationRequests { nodes { request { id } } }",
         "troubles" => "troubles { truncated }",
         "actions" => "actions { nodes { actor } }",
         "participants" => "participants { truncated }",

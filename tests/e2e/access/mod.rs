@@ -4,6 +4,7 @@ mod counted;
 mod issuer;
 mod matrix;
 mod own_orders;
+mod second_person;
 mod tokens;
 
 use std::path::Path;
@@ -30,9 +31,14 @@ pub struct Guarded {
 
 impl Guarded {
     pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// The same, with more in the access file.
+    pub async fn with(more: &str) -> Self {
         let (database, issuer, folder) = (database().await, Issuer::new().await, tempfile::tempdir().unwrap());
         let file = folder.path().join("access.toml");
-        std::fs::write(&file, access_file(&issuer.url)).unwrap();
+        std::fs::write(&file, access_file(&issuer.url) + more).unwrap();
         let process = start(folder.path(), &file, database.url());
         let base = process.line_after("commands   POST ").trim_end_matches("/orders").to_owned();
         let guarded = Self { base, issuer, http: Client::new(), database, _process: process, _folder: folder };

@@ -7,12 +7,12 @@ use super::Guarded;
 use crate::process::{binary, ends, until};
 use crate::world::order;
 
-const WAITING: &str = "workflow: waiting\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  rest: { wait: 30d }\n  tell: { after: [rest], request: p.tell }\n";
+pub(super) const WAITING: &str = "workflow: waiting\nversion: 1\nparticipants: { p: { events: true } }\nsteps:\n  rest: { wait: 30d }\n  tell: { after: [rest], request: p.tell }\n";
 
 /// One participant does the step, and another one undoes it.
 const UNDONE_BY_ANOTHER: &str = "workflow: lent\nversion: 1\nparticipants: { desk: { events: true }, store: { events: true } }\nsteps:\n  lend: { request: desk.lend, undo: store.take-back }\n  rest: { after: [lend], wait: 30d }\n";
 
-async fn register(guarded: &Guarded, workflow: &str) {
+pub(super) async fn register(guarded: &Guarded, workflow: &str) {
     let author = guarded.issuer.token("eve", "author");
     let registered = guarded.http.post(format!("{}/workflows", guarded.base)).bearer_auth(author);
     let registered = registered.header("content-type", "application/yaml").body(workflow.to_owned());
@@ -25,7 +25,7 @@ async fn place(guarded: &Guarded, token: &str, id: &str) -> u16 {
     place_in(guarded, "waiting", token, id).await
 }
 
-async fn place_in(guarded: &Guarded, workflow: &str, token: &str, id: &str) -> u16 {
+pub(super) async fn place_in(guarded: &Guarded, workflow: &str, token: &str, id: &str) -> u16 {
     let order = order(id, workflow, "11", 1);
     guarded.ask(Method::POST, "/orders", Some(token), Some(&order)).await.status().as_u16()
 }

@@ -14,7 +14,14 @@ use crate::batches::{NotTaken, Report};
 #[serde(untagged)]
 pub(super) enum Line {
     /// The first: how many orders match, and that they were placed before this moment.
-    Beginning { matches: u64, before: Timestamp },
+    #[serde(rename_all = "camelCase")]
+    Beginning {
+        matches: u64,
+        before: Timestamp,
+        /// A second person would have to approve it.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        needs_approval: bool,
+    },
     /// The result for an order: the answer that the command for this order alone would get.
     Taken {
         status: u16,
@@ -38,7 +45,9 @@ pub(super) enum Line {
 impl From<Report> for Line {
     fn from(report: Report) -> Self {
         match report {
-            Report::Beginning { matches, before } => Self::Beginning { matches, before },
+            Report::Beginning { matches, before, needs_approval } => {
+                Self::Beginning { matches, before, needs_approval }
+            }
             Report::Taken(accepted) => Self::Taken { status: 202, receipt: Receipt::from(&accepted) },
             Report::Refused { order_id, because } => {
                 let problem = match because {

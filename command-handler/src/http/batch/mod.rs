@@ -4,6 +4,7 @@
 //! So a client that loses the connection resumes after the last reported order. Neither client nor
 //! server holds the results in memory.
 
+mod ask;
 mod line;
 mod request;
 
@@ -21,6 +22,7 @@ use futures::stream;
 use http_problem::Problem;
 use http_request::body;
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use self::line::Line;
@@ -28,14 +30,17 @@ use self::request::{Batch, checked};
 use super::in_time::{PATIENCE, postgres_in_time};
 use super::openapi::{Operation, Shared, body as described_body, example, filter, json_limits, schema_ref};
 use super::refused;
-use crate::batches::{Batches, MAX_BATCHES, NotBegun, NotCounted, NotTaken, Report, Running, Which};
+use crate::batches::{Batches, Counted, MAX_BATCHES, NotBegun, NotCounted, NotTaken, Report, Running, Which};
 use crate::clock::Clock;
+use crate::instruction::Instruction;
 use crate::log::Log;
 use crate::orchestrator::CommandError;
 use crate::participants::AllParticipants;
+use crate::second_person::Asker;
 use crate::selection::Selection;
 
-pub(super) use self::request::MAX_ORDERS;
+pub(super) use self::ask::not_settled;
+pub(super) use self::request::{MAX_ORDERS, selected};
 
 pub(super) const PATH: &str = "/orders/batch";
 
@@ -43,7 +48,7 @@ pub(super) const PATH: &str = "/orders/batch";
 pub(super) const MEDIA_TYPE: &str = "application/x-ndjson";
 
 /// The batches of this instance.
-type BatchesOf<L, C, V> = Arc<Batches<L, AllParticipants<L>, C, V>>;
+pub(super) type BatchesOf<L, C, V> = Arc<Batches<L, AllParticipants<L>, C, V>>;
 
 pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     State(batches): State<BatchesOf<L, C, V>>,
@@ -51,12 +56,32 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
 ) -> Result<Response, Problem> {
     let caller = Caller::of(request.extensions());
     let (_, value) = body::json(request, &["application/json"]).await?;
-    let Batch { instruction, mut which, dry_run } = checked(value, &caller)?;
+    let Batch { instruction, mut which, selection, dry_run } = checked(value, &caller)?;
     let too_many = || Problem::later(format!("{MAX_BATCHES} batches are being worked on"));
     let turn = batches.turn().ok_or_else(too_many)?;
     let answered_by = Instant::now() + PATIENCE;
-    let beginning = postgres_in_time(batches.count(&mut which)).await?.map_err(not_counted)?;
+    let counted = postgres_in_time(batches.count(&mut which)).await?.map_err(not_counted)?;
+    let rule = batches.second_person.of_batch(instruction.operation.as_str(), counted.matches);
+    if let (Some(rule), Some(principal), false, 2..) = (rule, caller.principal(), dry_run, counted.matches) {
+        return ask::ask(&batches, (instruction, selection), counted, rule, &principal.name).await;
+    }
+    // For one order alone, the rules are those of the order.
+    let asker = Asker::of(&caller, access::Operation::OperateBatch, &batches.second_person);
+    let instruction = Instruction { asker, ..instruction };
     let which = if dry_run { Which::Named(Vec::new()) } else { which };
+    run(&batches, turn, answered_by, (counted, rule.is_some() && counted.matches > 1), instruction, which).await
+}
+
+/// Runs a batch, and answers with a line for each order.
+pub(super) async fn run<L: Log, C: Clock, V: Selection>(
+    batches: &Batches<L, AllParticipants<L>, C, V>,
+    turn: OwnedSemaphorePermit,
+    answered_by: Instant,
+    (Counted { matches, before }, needs_approval): (Counted, bool),
+    instruction: Instruction,
+    which: Which,
+) -> Result<Response, Problem> {
+    let beginning = Report::Beginning { matches, before, needs_approval };
     let Running { reports, begins } = batches.run(turn, beginning, instruction, which);
     // If the first order cannot be decided, the answer is 503. A batch that only waits for a free
     // driver begins.
@@ -73,7 +98,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], Body::from_stream(lines)).into_response())
 }
 
-fn not_counted(error: NotCounted) -> Problem {
+pub(super) fn not_counted(error: NotCounted) -> Problem {
     match error {
         NotCounted::Unreadable => Problem::later("the views cannot be read"),
         NotCounted::Unknown(unknown) => Problem::at(&format!("/where{}", unknown.pointer()), unknown.to_string()),
@@ -100,11 +125,15 @@ pub(super) fn described() -> Operation {
             "description": "A line for each order.",
             "content": { MEDIA_TYPE: { "schema": schema_ref("BatchLine"), "example": example_of_lines() } },
         }))
+        .answer_with(202, json!({
+            "description": "A second person has to approve the batch. `Location` has the address of the request.",
+            "content": { "application/json": { "schema": schema_ref("AskedBatch") } },
+        }))
         .shared(Shared::OF_A_BODY).shared([Shared::WrongInstruction])
 }
 
 fn example_of_lines() -> String {
-    let beginning = Report::Beginning { matches: 2, before: Timestamp::UNIX_EPOCH };
+    let beginning = Report::Beginning { matches: 2, before: Timestamp::UNIX_EPOCH, needs_approval: false };
     let taken = example::accepted(13, 16).map(Report::Taken);
     let not_now = Refusal::NotNow { operation: "cancel", state: OrderState::Completed };
     let because = NotTaken::Command(CommandError::Refused(not_now));

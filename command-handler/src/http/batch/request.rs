@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use access::Caller;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use domain::filter::OrderFilter;
 use domain::ids::OrderId;
 use http_problem::Problem;
 use http_request::{Fields, filter};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::instruction::{self, OperatorAction};
 use crate::batches::Which;
@@ -22,11 +22,14 @@ pub(in super::super) const MAX_ORDERS: usize = 500;
 pub(super) struct Batch {
     pub instruction: Instruction,
     pub which: Which,
+    /// The fields of the request that select the orders.
+    pub selection: Value,
     /// Only report the number of orders.
     pub dry_run: bool,
 }
 
 pub(super) fn checked(body: Value, caller: &Caller) -> Result<Batch, Problem> {
+    let selection = selection_in(&body);
     let mut fields =
         Fields::of(body, "", "must be an object with \"operation\", \"reason\" and \"where\" or \"orders\"")?;
     let actions = OperatorAction::ALL.map(OperatorAction::as_str).join(", ");
@@ -37,12 +40,36 @@ pub(super) fn checked(body: Value, caller: &Caller) -> Result<Batch, Problem> {
     let Some(action) = action else { return Err(Problem::invalid(fields.noted())) };
     let instruction = instruction::take(action, &mut fields, caller);
     let dry_run = fields.flag("dryRun");
-    let which = which(&mut fields)?;
+    let which = which(&mut fields, Utc::now())?;
     fields.finish()?;
-    Ok(Batch { instruction, which, dry_run })
+    Ok(Batch { instruction, which, selection, dry_run })
 }
 
-fn which(fields: &mut Fields) -> Result<Which, Problem> {
+/// The fields of a request that select orders.
+fn selection_in(body: &Value) -> Value {
+    let field = |name: &str| Some((name.to_owned(), body.get(name)?.clone()));
+    ["orders", "where", "all", "after"].into_iter().filter_map(field).collect::<Map<_, _>>().into()
+}
+
+/// Reads such fields again: the orders that they selected at that time. A batch that was
+/// interrupted goes on `after` an order.
+pub(in super::super) fn selected(selection: &Value, at: DateTime<Utc>, after: Option<&str>) -> Result<Which, Problem> {
+    let mut fields = Fields::of(selection.clone(), "", "must be an object")?;
+    let mut which = which(&mut fields, at)?;
+    fields.finish()?;
+    match (&mut which, after) {
+        (_, None) => {}
+        (Which::Named(ids), Some(after)) => {
+            let done = ids.iter().position(|id| id == after);
+            let done = done.ok_or_else(|| Problem::at("/after", "must be one of the orders that are named"))?;
+            ids.drain(..=done);
+        }
+        (Which::Matching { after: begins, .. }, Some(after)) => *begins = Some(after.to_owned()),
+    }
+    Ok(which)
+}
+
+fn which(fields: &mut Fields, now: DateTime<Utc>) -> Result<Which, Problem> {
     let (orders, filter, all) = (fields.take("orders"), fields.take("where"), fields.flag("all"));
     let after = fields.text("after", |id| OrderId::new(id).err().map(|error| format!("as an order's id, it {error}")));
     if let Some(orders) = orders {
@@ -60,7 +87,7 @@ fn which(fields: &mut Fields) -> Result<Which, Problem> {
         (true, true) => fields.wrong("all", "must not be true where \"where\" leaves orders out"),
         (true, false) | (false, true) => {}
     }
-    Ok(Which::Matching { criteria: Box::new(criteria.at(Utc::now())), after })
+    Ok(Which::Matching { criteria: Box::new(criteria.at(now)), after })
 }
 
 fn named(fields: &mut Fields, orders: Value) -> Vec<String> {

@@ -28,16 +28,8 @@ pub(super) fn schemas() -> Map<String, Value> {
                 "isRegistered": { "type": "boolean", "description": "Whether this version is registered already." },
             },
         },
-        "Receipt": {
-            "description": "The state of the log after a command.",
-            "type": "object",
-            "required": ["orderId", "revision", "position"],
-            "properties": {
-                "orderId": schema_ref("OrderId"),
-                "revision": schema_ref("Revision"),
-                "position": schema_ref("Position"),
-            },
-        },
+        "Receipt": receipt(),
+        "AskedBatch": asked_batch(),
         "Forgotten": forgotten(),
         "PersonalData": {
             "description": "The data that identify a person.",
@@ -139,6 +131,40 @@ fn order_status() -> Value {
             },
             "revision": schema_ref("Revision"),
             "position": schema_ref("Position"),
+        },
+    })
+}
+
+fn receipt() -> Value {
+    json!({
+        "description": "The state of the log after a command.",
+        "type": "object",
+        "required": ["orderId", "revision", "position"],
+        "properties": {
+            "orderId": schema_ref("OrderId"),
+            "revision": schema_ref("Revision"),
+            "position": schema_ref("Position"),
+            "request": {
+                "type": "string",
+                "description": "A second person has to approve the command: the id of the request. `Location` has \
+                                its address.",
+            },
+            "state": { "const": "WAITS_FOR_APPROVAL", "description": "With `request`." },
+            "expiresAt": { "type": "string", "format": "date-time", "description": "With `request`: until when." },
+        },
+    })
+}
+
+fn asked_batch() -> Value {
+    json!({
+        "description": "A second person has to approve the batch.",
+        "type": "object",
+        "required": ["request", "state", "expiresAt", "matches"],
+        "properties": {
+            "request": { "type": "string", "format": "uuid" },
+            "state": { "const": "WAITS_FOR_APPROVAL" },
+            "expiresAt": { "type": "string", "format": "date-time" },
+            "matches": { "type": "integer", "minimum": 2 },
         },
     })
 }

@@ -19,6 +19,9 @@ pub(super) fn schemas() -> Map<String, Value> {
             &["reason", "step"],
         ),
         "Batch": batch(),
+        "Approval": settling(&json!({ "reason": reason_or_none(), "after": order_or_none() }), &[]),
+        "Declining": settling(&json!({ "reason": schema_ref("Reason") }), &["reason"]),
+        "Withdrawal": settling(&json!({ "reason": reason_or_none() }), &[]),
         "OrderFilter": order_filter(),
         "AttributeFilter": {
             "description": "An attribute: that it exists, or its value.",
@@ -78,6 +81,22 @@ fn instruction(fields: &Value, required: &[&str]) -> Value {
         properties.extend(fields.clone());
     }
     json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+}
+
+/// What a person says of a request for an operation.
+fn settling(properties: &Value, required: &[&str]) -> Value {
+    json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+}
+
+fn reason_or_none() -> Value {
+    json!({ "anyOf": [schema_ref("Reason"), { "type": "null" }] })
+}
+
+fn order_or_none() -> Value {
+    json!({
+        "description": "For a batch that was interrupted: the last order that was reported.",
+        "anyOf": [schema_ref("OrderId"), { "type": "null" }],
+    })
 }
 
 fn batch() -> Value {

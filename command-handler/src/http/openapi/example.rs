@@ -22,7 +22,7 @@ pub(in crate::http) fn receipt(revision: u64, position: u64) -> Value {
 /// A command about the order of the examples that was taken.
 pub(in crate::http) fn accepted(revision: u64, position: u64) -> Option<Accepted> {
     let position = Position { commit: position, prepare: position };
-    order(ORDER).map(|order_id| Accepted { order_id, revision, position })
+    order(ORDER).map(|order_id| Accepted { order_id, revision, position, request: None })
 }
 
 pub(in crate::http) fn no_such_order() -> Problem {

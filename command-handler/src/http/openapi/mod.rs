@@ -29,7 +29,8 @@ pub(super) use self::operation::Operation;
 pub(super) use self::parts::{body, content, json_limits, order_path, parameter_ref, schema_ref};
 pub(super) use self::shared::Shared;
 use super::instruction::OperatorAction;
-use super::{batch, circuits, forget, operate, outcome, personal_data, place, webhooks, workflows};
+use super::requests::Settle;
+use super::{batch, circuits, forget, operate, outcome, personal_data, place, requests, webhooks, workflows};
 
 /// The path of this document.
 pub(super) const PATH: &str = "/openapi.json";
@@ -63,6 +64,7 @@ fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     let operations = operations.into_iter().chain(workflows::described()).chain(trials::described());
     let operations = operations.chain(webhooks::described());
+    let operations = operations.chain(Settle::ALL.map(requests::described)).chain(requests::described_to_read());
     for operation in operations.chain(OperatorAction::ALL.map(operate::described)) {
         let (path, method) = (operation.path.clone(), operation.method.as_str().to_lowercase());
         let mut operation = operation.into_json();
@@ -111,7 +113,7 @@ fn info() -> Value {
          refused. `null` means the same as a missing field.\n\n\
          Errors are RFC 9457 problems. 503 comes with `Retry-After`: send the same request again. A method that this \
          document does not list for a path gets 405, and `Allow` lists the allowed ones.\n\n\
-         The query side serves `GET /orders/{{id}}`, `POST /workflows/backtest` and `POST /workflows/test`, and the \
+         The query side serves `GET /orders/{{id}}`, `GET /requests`, `GET /requests/{{id}}`, `POST /workflows/backtest` and `POST /workflows/test`, and the \
          command handler every other path. `tenuto dev` serves both at one address. Lists, details and timelines of \
          orders are at `/graphql`.\n\n\
          `x-max-bytes` and `x-max-depth` are limits without a keyword in JSON Schema: bytes in UTF-8, and nested \

@@ -117,6 +117,8 @@ pub fn a_pause_holds(record: &Record) -> Wrong {
                 // begin something.
                 Event::OrderPlaced(_)
                 | Event::OrderNoted(_)
+                | Event::OperationRequested(_)
+                | Event::RequestSettled(_)
                 | Event::StepAccepted(_)
                 | Event::StepAttemptFailed(_)
                 | Event::StepFailed(_)

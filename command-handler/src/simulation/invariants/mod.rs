@@ -7,6 +7,7 @@ mod effects;
 mod ends;
 mod log;
 mod personal;
+mod second_person;
 
 use super::record::Record;
 
@@ -39,5 +40,8 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("what_cannot_be_sent_is_held", ends::what_cannot_be_sent_is_held),
     ("a_cancel_is_kept", ends::a_cancel_is_kept),
     ("a_pause_holds", ends::a_pause_holds),
+    ("two_persons_decide", second_person::two_persons_decide),
+    ("a_settled_request_stays_settled", second_person::a_settled_request_stays_settled),
+    ("requests_expire_in_time", second_person::requests_expire_in_time),
     ("nothing_is_early", ends::nothing_is_early),
 ];

@@ -1,7 +1,7 @@
 /** The texts of the page about steps that wait for a person. */
 export const texts = {
   none: 'Nothing waits for a person',
-  noneText: 'Steps with await appear here as soon as an order reaches them.',
+  noneText: 'Steps with await, and operations that need a second person, appear here.',
   lead: (count: string) => `${count} waiting, the longest first`,
   one: (count: number, more: boolean) => `${count}${more ? '+' : ''} ${count === 1 ? 'step' : 'steps'}`,
   asked: 'What is asked',

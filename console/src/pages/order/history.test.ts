@@ -3,7 +3,7 @@ import { answerOf, attemptsOf, inputOf, previousOf, type Attempt } from './histo
 import type { OrderEvent } from './queries';
 
 const event = (revision: number, type: string, data: OrderEvent['data']): OrderEvent => ({
-  revision, type, data, step: 'charge', recordedAt: '2026-05-01T10:00:00Z', summary: '', actor: null, reason: null, hash: '', correlationId: null, causationId: null,
+  revision, type, data, step: 'charge', recordedAt: '2026-05-01T10:00:00Z', summary: '', actor: null, approvedBy: null, reason: null, hash: '', correlationId: null, causationId: null,
 });
 
 test('an attempt is compared with the one before in the same direction', () => {

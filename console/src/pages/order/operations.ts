@@ -14,6 +14,11 @@ export function isAllowed(action: Action, allowances: readonly Allowance[]): boo
   return allowed(action, allowances).length > 0;
 }
 
+/** Whether a second person has to approve an action. */
+export function needsSecondPerson(action: Action, allowances: readonly Allowance[]): boolean {
+  return allowed(action, allowances).some((allowance) => allowance.needsSecondPerson);
+}
+
 /** The steps that an action can name. */
 export function stepsFor(action: Action, allowances: readonly Allowance[]): string[] {
   return allowed(action, allowances).flatMap(({ step }) => (step === null ? [] : [step]));

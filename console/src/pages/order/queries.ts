@@ -12,7 +12,7 @@ const orderFields = graphql(`
 
 const eventFields = graphql(`
   fragment EventFields on TimelineEntry {
-    revision type recordedAt summary step actor reason data hash correlationId causationId
+    revision type recordedAt summary step actor approvedBy reason data hash correlationId causationId
   }
 `);
 
@@ -48,7 +48,7 @@ export const earlierQuery = graphql(
 /** What can be done to an order now. It is read from the log, so it is asked for once the rest is there. */
 export const operationsQuery = graphql(`
   query OperationsOnOrder($id: ID!) {
-    order(id: $id) { operations { operation step allowed } }
+    order(id: $id) { operations { operation step allowed needsSecondPerson } }
   }
 `);
 

@@ -83,6 +83,7 @@ export const texts = {
     recorded: 'Recorded',
     hash: 'Hash',
     causation: 'Caused by',
+    approvedBy: 'approved by',
     at: 'Show the order as of this event',
     more: 'Load earlier events',
     loaded: (count: number, all: number) => `the latest ${number(count)} of ${number(all)}`,

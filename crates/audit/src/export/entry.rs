@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub summary: String,
     pub step: Option<String>,
     pub actor: Option<String>,
+    /// The second person who approved what the principal asked for.
+    pub approved_by: Option<String>,
     pub reason: Option<String>,
     pub data: Value,
     pub event_id: Uuid,
@@ -46,11 +48,18 @@ impl Entry {
         };
         // The metadata of an event may be readable even if the event is not.
         let metadata: Option<Metadata> = serde_json::from_slice(&event.metadata).ok();
-        let (correlation_id, causation_id, actor, reason, hash) = match metadata {
-            Some(Metadata { correlation_id, causation_id, actor, reason, hash, traceparent: _, schema: _ }) => {
-                (Some(correlation_id), causation_id, actor, reason, Some(hash))
-            }
-            None => (None, None, None, None, None),
+        let (correlation_id, causation_id, actor, approved_by, reason, hash) = match metadata {
+            Some(Metadata {
+                correlation_id,
+                causation_id,
+                actor,
+                approved_by,
+                reason,
+                hash,
+                traceparent: _,
+                schema: _,
+            }) => (Some(correlation_id), causation_id, actor, approved_by, reason, Some(hash)),
+            None => (None, None, None, None, None, None),
         };
         Self {
             revision: event.revision,
@@ -60,6 +69,7 @@ impl Entry {
             summary,
             step,
             actor,
+            approved_by,
             reason,
             data: serde_json::from_slice(&event.data)
                 .unwrap_or_else(|_| String::from_utf8_lossy(&event.data).into_owned().into()),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Attempt, Client, Problem, innermost};
 use crate::CommandError;
@@ -23,6 +24,16 @@ const MAX_LINE: usize = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Line {
+    /// The only line: a second person has to approve the batch.
+    #[serde(rename_all = "camelCase")]
+    Asked {
+        /// The id of the request.
+        request: String,
+        /// For how many orders.
+        matches: u64,
+        /// Until when it can be approved.
+        expires_at: String,
+    },
     /// The beginning: the number of orders, and the time before which they were placed.
     Beginning {
         /// How many.
@@ -53,10 +64,20 @@ pub struct Verdict {
     /// The HTTP status that a single request for this order would have: 202, or a problem's.
     pub status: u16,
     /// The state of the order, if it does not allow the action.
+    #[serde(default, deserialize_with = "state_or_none")]
     pub state: Option<State>,
+    /// The id of the request, if a second person has to approve the action.
+    #[serde(default)]
+    pub request: Option<String>,
     /// The fault.
     #[serde(flatten)]
     pub problem: Problem,
+}
+
+/// What waits for approval has no state of an order.
+fn state_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<State>, D::Error> {
+    let state = Option::<Value>::deserialize(deserializer)?;
+    Ok(state.and_then(|state| serde_json::from_value(state).ok()))
 }
 
 /// An answer that is being read.
@@ -78,9 +99,8 @@ impl Client {
                 Ok(response) => response,
                 Err(error) => return Ok(Attempt::NotNow(None, error)),
             };
-            if response.status() == StatusCode::OK {
-                let (url, server) = (url.clone(), self.base.clone());
-                return Ok(Attempt::Answered(Lines { url, server, response, buffer: BytesMut::new() }));
+            if matches!(response.status(), StatusCode::OK | StatusCode::ACCEPTED) {
+                return Ok(Attempt::Answered(Lines::of(url.clone(), self.base.clone(), response)));
             }
             let answer = self.read(&url, response).await?;
             if retry::is_transient(answer.status) {
@@ -93,9 +113,40 @@ impl Client {
         })
         .await
     }
+
+    /// Approves or declines what another person asked for, or withdraws it.
+    pub async fn settle(&self, id: &str, verb: &str, body: &Map<String, Value>) -> Result<Settled, CommandError> {
+        let url = self.url_of(&["requests", id, verb])?;
+        let response = self.open(self.http.post(&url).timeout(MAX_BATCH).json(body)).await?;
+        let is_batch = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/x-ndjson");
+        if response.status() == StatusCode::OK && is_batch {
+            return Ok(Settled::Batch(Lines::of(url, self.base.clone(), response)));
+        }
+        let answer = self.read(&url, response).await?;
+        match answer.status {
+            StatusCode::OK | StatusCode::ACCEPTED => Ok(Settled::Recorded(answer.read(&url)?)),
+            status if status.is_client_error() => Ok(Settled::Refused(answer.problem())),
+            _ => Err(answer.failure(url)),
+        }
+    }
+}
+
+/// What became of a request for an operation.
+#[derive(Debug)]
+pub enum Settled {
+    /// It is recorded.
+    Recorded(Value),
+    /// A batch is carried out.
+    Batch(Lines),
+    /// The server refuses it.
+    Refused(Problem),
 }
 
 impl Lines {
+    fn of(url: String, server: String, response: Response) -> Self {
+        Self { url, server, response, buffer: BytesMut::new() }
+    }
+
     /// The next line, as a text and decoded. `None`: the end of the answer.
     pub async fn next(&mut self) -> Result<Option<(String, Line)>, CommandError> {
         loop {
@@ -159,7 +210,7 @@ mod tests {
         ]]);
         let verdict = |order: &str, status, state, detail: &str| {
             let problem = Problem { detail: detail.to_owned(), errors: Vec::new() };
-            Line::Order(Verdict { order_id: order.to_owned(), status, state, problem })
+            Line::Order(Verdict { order_id: order.to_owned(), status, state, request: None, problem })
         };
         let expected = [
             Line::Beginning { matches: 2, before: "2026-01-31T09:00:00Z".to_owned() },

@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use self::batch::{Line, Lines, Verdict};
+pub use self::batch::{Line, Lines, Settled, Verdict};
 pub use self::problem::Problem;
 pub use self::webhooks::Managed;
 use crate::CommandError;

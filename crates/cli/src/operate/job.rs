@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::action::OperatorAction;
 use super::checkpoint::Checkpoint;
-use super::tally::Tally;
+use super::tally::{Tally, Waiting};
 use crate::CommandError;
 use crate::client::{Client, Line, Lines, Verdict};
 use crate::retry;
@@ -158,7 +158,7 @@ impl<'a> Job<'a> {
             if left > 0 && stamina.rest(self.client, left < ids.len(), broken).await.is_err() {
                 for order_id in std::mem::take(&mut self.checkpoint.place.later) {
                     let problem = crate::client::Problem { detail: detail.clone(), errors: Vec::new() };
-                    self.tally.add(&Verdict { order_id, status: LATER, state: None, problem });
+                    self.tally.add(&Verdict { order_id, status: LATER, state: None, request: None, problem });
                 }
             }
         }
@@ -183,6 +183,14 @@ impl<'a> Job<'a> {
                 Line::Beginning { matches, before } => {
                     self.begin(matches);
                     self.pin(before);
+                }
+                Line::Asked { request, matches, expires_at } => {
+                    if self.asked.json {
+                        output::print_json(&format!("{text}\n"))?;
+                    }
+                    self.told += usize::try_from(matches).unwrap_or(usize::MAX);
+                    self.tally.wait(Waiting { request, matches, expires_at });
+                    return Ok(None);
                 }
                 Line::Order(verdict) => self.take(&text, verdict)?,
                 Line::Done { .. } => return Ok(None),

@@ -20,6 +20,8 @@ use command_line::warnings::{self, Warnings};
 enum Fate {
     /// The action was done.
     Done,
+    /// A second person has to approve it.
+    Waits,
     /// Nothing was done: the order has the result already, or is about to have it.
     Already(State),
     /// Nothing was done: the order had ended.
@@ -37,6 +39,7 @@ enum Fate {
 impl Fate {
     fn of(action: OperatorAction, verdict: &Verdict) -> Self {
         match (verdict.status, verdict.state) {
+            (202, _) if verdict.request.is_some() => Self::Waits,
             (202, _) => Self::Done,
             (404, _) => Self::Unknown,
             (409, Some(state)) if action.is_fulfilled_by(state) => Self::Already(state),
@@ -54,6 +57,7 @@ impl Fate {
     fn in_words(self, action: OperatorAction) -> String {
         match self {
             Self::Done => action.done().to_owned(),
+            Self::Waits => "waits for the approval of a second person".to_owned(),
             Self::Already(state @ (State::Completed | State::Canceled)) | Self::Ended(state) => {
                 format!("had already ended: {}", state.as_str())
             }
@@ -69,7 +73,7 @@ impl Fate {
         match self {
             Self::Done => Tint::Good,
             Self::Already(_) | Self::Ended(_) => Tint::Plain,
-            Self::Refused(_) => Tint::Uneasy,
+            Self::Waits | Self::Refused(_) => Tint::Uneasy,
             Self::Unknown | Self::Wrong | Self::Undecided => Tint::Bad,
         }
     }
@@ -78,6 +82,7 @@ impl Fate {
     fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Waits => "waits",
             Self::Already(_) => "already",
             Self::Ended(_) => "ended",
             Self::Refused(_) | Self::Wrong => "refused",
@@ -87,11 +92,31 @@ impl Fate {
     }
 }
 
+/// A batch that a second person has to approve.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The id of the request.
+    pub request: String,
+    /// For how many orders.
+    pub matches: u64,
+    /// Until when it can be approved.
+    pub expires_at: String,
+}
+
+impl Waiting {
+    fn in_words(&self) -> String {
+        let Self { request, matches, expires_at } = self;
+        format!("{matches} orders: request {request} waits for the approval of a second person until {expires_at}")
+    }
+}
+
 /// Counts the results.
 #[derive(Debug)]
 pub struct Tally {
     action: OperatorAction,
     fates: BTreeMap<Fate, u64>,
+    /// The batches that a second person has to approve.
+    waiting: Vec<Waiting>,
     warnings: Warnings<String>,
     /// The last order, which is named if it is the only one.
     last: String,
@@ -100,7 +125,7 @@ pub struct Tally {
 impl Tally {
     /// No results so far.
     pub fn of(action: OperatorAction) -> Self {
-        Self { action, fates: BTreeMap::new(), warnings: Warnings::default(), last: String::new() }
+        Self { action, fates: BTreeMap::new(), waiting: Vec::new(), warnings: Warnings::default(), last: String::new() }
     }
 
     /// Adds the result for an order.
@@ -108,9 +133,18 @@ impl Tally {
         let fate = Fate::of(self.action, verdict);
         *self.fates.entry(fate).or_default() += 1;
         self.last.clone_from(&verdict.order_id);
-        if !fate.is_as_asked() {
+        if let Some(request) = &verdict.request {
+            let told = format!("order {}: request {request} waits for approval", verdict.order_id);
+            self.warnings.add(told);
+        } else if !fate.is_as_asked() {
             self.warnings.add(format!("order {}: {}", verdict.order_id, verdict.problem.in_words()));
         }
+    }
+
+    /// Adds a batch that a second person has to approve.
+    pub fn wait(&mut self, waiting: Waiting) {
+        *self.fates.entry(Fate::Waits).or_default() += waiting.matches;
+        self.waiting.push(waiting);
     }
 
     /// How many orders there were.
@@ -126,7 +160,8 @@ impl Tally {
 
     /// The first warnings.
     pub fn warnings(&self) -> Vec<String> {
-        let first = self.warnings.first().iter().map(|warning| printable(warning).into_owned());
+        let waiting = self.waiting.iter().map(|waiting| printable(&waiting.in_words()).into_owned());
+        let first = waiting.chain(self.warnings.first().iter().map(|warning| printable(warning).into_owned()));
         let more = self.warnings.more();
         first.chain((more > 0).then(|| format!("… and {more} more than these {}", warnings::MAX))).collect()
     }
@@ -145,7 +180,9 @@ impl Tally {
         let (orders, span) = (self.orders(), duration::render(time));
         match (orders, self.fates.keys().next()) {
             (0, _) | (_, None) => "No order matches\n".to_owned(),
-            (1, Some(fate)) => format!("Order {}: {}\n", printable(&self.last), fate.in_words(self.action)),
+            (1, Some(fate)) if self.waiting.is_empty() => {
+                format!("Order {}: {}\n", printable(&self.last), fate.in_words(self.action))
+            }
             (_, Some(_)) => {
                 let mut table = Table::new([("WHAT BECAME OF THEM", Side::Left), ("ORDERS", Side::Right)]);
                 for (fate, orders) in &self.fates {

@@ -1,6 +1,6 @@
 //! A replay, for programs.
 
-use domain::order::{Answer, Command, Effect, NotSent, Operate, Reply, summary};
+use domain::order::{Answer, Command, Effect, NotSent, Operate, Reply, Request, summary};
 use domain::replay::{Again, Decision, changes, event_json, state_json};
 use serde_json::{Value, json};
 
@@ -73,6 +73,12 @@ fn command(command: &Command) -> Value {
         }
         Command::Operate(Operate { operation, actor, reason, .. }) => {
             json!({ "kind": "operate", "operation": operation.as_str(), "actor": actor, "reason": reason })
+        }
+        Command::Request(Request { operate: Operate { operation, actor, reason, .. }, .. }) => {
+            json!({ "kind": "request", "operation": operation.as_str(), "actor": actor, "reason": reason })
+        }
+        Command::Settle(settle) => {
+            json!({ "kind": "settle", "request": settle.request, "how": settle.how.as_str(), "by": settle.by })
         }
         Command::Tick(now) => json!({ "kind": "tick", "at": now.at }),
         Command::NotSent(NotSent { attempt, error, .. }) => json!({

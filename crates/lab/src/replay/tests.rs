@@ -37,6 +37,7 @@ fn history(workflow: &Workflow) -> Vec<Recorded> {
                 causation_id: (index > 0).then(|| Uuid::from_u128(first)),
                 traceparent: None,
                 actor: None,
+                approved_by: None,
                 reason: None,
                 schema: 1,
                 hash: String::new(),

@@ -74,6 +74,8 @@ enum ViewName {
     Estimates,
     /// When open orders and their open steps are expected to end
     Expectations,
+    /// Operations that a second person has to approve
+    Requests,
     /// Registered definitions
     Workflows,
     /// Webhooks
@@ -93,6 +95,7 @@ impl From<ViewName> for View {
             ViewName::WorkflowCounts => Self::WorkflowCounts,
             ViewName::Estimates => Self::Estimates,
             ViewName::Expectations => Self::Expectations,
+            ViewName::Requests => Self::Requests,
             ViewName::Workflows => Self::Workflows,
             ViewName::Webhooks => Self::Webhooks,
             ViewName::WebhookDeadLetters => Self::DeadLetters,

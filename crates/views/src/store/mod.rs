@@ -10,6 +10,7 @@ mod keys;
 mod notes;
 mod participants;
 mod past_counts;
+mod requests;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ use conditions::{Purpose, push_filter};
 pub use ends::EndsOf;
 pub(crate) use expected::late_by_workflow;
 pub use keys::{Keys, Personal};
+pub use requests::{RequestPlace, expired_batches};
 use search::Search;
 pub use unknown::Unknown;
 pub(crate) use unknown::unknown;
@@ -191,7 +193,8 @@ impl Store {
         query.push_bind(orders.iter().map(|order| order.revision).collect::<Vec<_>>());
         query.push(
             "::bigint[]) AS wanted (id, last) CROSS JOIN LATERAL (
-                 SELECT order_id, revision, type, recorded_at, summary, step, actor, reason, data, correlation_id, causation_id, hash
+                 SELECT order_id, revision, type, recorded_at, summary, step, actor, approved_by, reason, data,
+                        correlation_id, causation_id, hash
                  FROM timeline WHERE order_id = wanted.id AND revision <= wanted.last",
         );
         if let Some(after) = page.after {

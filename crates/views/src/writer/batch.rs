@@ -8,6 +8,7 @@
 use std::sync::OnceLock;
 
 use domain::ids::OrderId;
+use domain::request_views::RequestChange;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::checkpoint::CheckpointMove;
@@ -17,6 +18,7 @@ use super::columns::{
 use super::counts::{COUNTED, COUNTED_BY_WORKFLOW};
 use super::error::WriteError;
 use super::parameters::Parameters;
+use super::requests;
 use super::webhooks::{self, WebhookChange};
 use crate::channels;
 use crate::parked::{self, Parked};
@@ -45,6 +47,8 @@ pub struct Changes<'a> {
     pub timeline: &'a TimelineColumns,
     /// Definitions.
     pub workflows: &'a WorkflowColumns,
+    /// What changes about operations that a second person has to approve.
+    pub requests: &'a [RequestChange],
     /// Events of webhooks.
     pub webhooks: &'a [WebhookChange],
     /// Events that are set aside.
@@ -59,7 +63,7 @@ pub struct Changes<'a> {
 impl Changes<'_> {
     /// Writes and commits. Returns how many more events are set aside.
     pub async fn commit(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<i64, WriteError> {
-        let is_of_orders = self.workflows.is_empty() && self.webhooks.is_empty();
+        let is_of_orders = self.workflows.is_empty() && self.webhooks.is_empty() && self.requests.is_empty();
         if is_of_orders && self.parked.is_empty() && self.limits.is_empty() {
             // A statement is a transaction by itself.
             self.write_orders(db, to).await?;
@@ -75,6 +79,7 @@ impl Changes<'_> {
     pub async fn write(&self, db: &mut PgConnection, to: &CheckpointMove) -> Result<i64, WriteError> {
         self.write_orders(db, to).await?;
         write_workflows(db, self.workflows).await?;
+        requests::write(db, self.requests).await?;
         webhooks::write(db, self.webhooks).await?;
         let more_parked = parked::write(db, self.parked).await?;
         parked::mark(db, &self.orders_parked).await?;

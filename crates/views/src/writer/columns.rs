@@ -113,6 +113,7 @@ columns! {
         summary: String, "text[]", Never;
         step: Option<String>, "text[]", Never;
         actor: Option<String>, "text[]", Never;
+        approved_by: Option<String>, "text[]", Never;
         reason: Option<String>, "text[]", Never;
         data: String, "text[]::jsonb[]", Never;
         correlation_id: String, "text[]", Never;
@@ -255,6 +256,7 @@ impl TimelineColumns {
         self.recorded_at.push(event.created);
         self.step.push(entry.step.cloned());
         self.actor.push(entry.actor.map(str::to_owned));
+        self.approved_by.push(entry.approved_by.map(str::to_owned));
         self.reason.push(entry.reason.map(str::to_owned));
         self.data.push(String::from_utf8_lossy(&event.data).into_owned());
         self.correlation_id.push(entry.correlation_id.to_owned());

@@ -9,6 +9,7 @@ mod columns;
 mod counts;
 mod error;
 pub(crate) mod parameters;
+mod requests;
 mod webhooks;
 
 use sqlx::PgConnection;

@@ -7,9 +7,10 @@ use super::decision::{DecideError, Decision};
 use super::own_effect;
 use crate::Timestamp;
 use crate::ids::StepId;
-use crate::order::command::{Command, Now, Operate, Operation, Signal};
+use crate::order::command::{Command, Now, Operate, Signal};
 use crate::order::event::Direction;
 use crate::order::limits::Limits;
+use crate::order::operation::Operation;
 use crate::order::state::{Order, Stage};
 use crate::workflow::{Step, Workflow};
 
@@ -30,6 +31,21 @@ pub enum OperationKind {
     Skip,
     /// Answer a step in place of a participant, or as the person that it waits for.
     Answer,
+}
+
+impl OperationKind {
+    /// The name of the operation.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperationKind::Cancel => "cancel",
+            OperationKind::Note => "note",
+            OperationKind::Pause => "pause",
+            OperationKind::Resume => "resume",
+            OperationKind::Retry => "retry",
+            OperationKind::Skip => "skip",
+            OperationKind::Answer => "answer",
+        }
+    }
 }
 
 /// Whether an operation is allowed.

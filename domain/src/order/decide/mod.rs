@@ -26,6 +26,7 @@ mod hold_tests;
 mod late_tests;
 mod not_sent;
 mod note;
+mod operate;
 #[cfg(test)]
 mod operator_tests;
 mod pause;
@@ -34,6 +35,9 @@ mod retry;
 mod scope;
 #[cfg(test)]
 mod scope_tests;
+mod second_person;
+#[cfg(test)]
+mod second_person_tests;
 mod signal;
 #[cfg(test)]
 mod size_tests;
@@ -52,10 +56,12 @@ pub use decision::DecideError;
 pub use not_sent::MAX_UNSENT;
 pub(crate) use place::place_again;
 pub(crate) use scope::order_seen_by;
+pub use second_person::is_by;
+pub(crate) use second_person::may_settle;
 
 use decision::Decision;
 
-use super::command::{Command, Operate, Operation, Refusal};
+use super::command::{Command, Refusal};
 use super::event::Event;
 use super::limits::Limits;
 use super::state::Order;
@@ -136,22 +142,11 @@ fn own_effect(
         Command::Answer(answer) => answer::answer(workflow, state, answer, decision),
         Command::Signal(signal) => signal::signal(workflow, state, signal, decision),
         Command::Refuse(late) => signal::refusal(workflow, state, late, decision),
-        Command::Operate(operate) => operated(workflow, state, operate, decision),
+        Command::Operate(operate) => operate::operate(workflow, state, operate, decision),
+        Command::Request(request) => second_person::request(workflow, state, request, decision),
+        Command::Settle(settle) => second_person::settle(workflow, state, settle, decision),
         Command::Tick(now) => tick::tick(workflow, state, *now, decision),
         Command::HandOver(back) => hand_over::hand_over(workflow, state, back, decision),
         Command::NotSent(not_sent) => not_sent::not_sent(workflow, state, not_sent, decision),
-    }
-}
-
-fn operated(workflow: &Workflow, state: &Order, operate: &Operate, decision: &mut Decision) -> Result<(), DecideError> {
-    match &operate.operation {
-        Operation::Cancel => cancel::cancel(state, operate, decision),
-        Operation::Note => note::note(state, operate, decision),
-        Operation::Pause => pause::pause(state, operate, decision),
-        Operation::Resume => pause::resume(state, operate, decision),
-        Operation::Retry { step } => retry::retry(workflow, state, operate, step.as_ref(), decision),
-        Operation::Skip { step, outcome, data } => {
-            skip::skip(workflow, state, operate, step, (outcome.as_deref(), data), decision)
-        }
     }
 }

@@ -6,7 +6,7 @@ use super::answer::{completed, failed};
 use super::attempt::started;
 use super::decision::{DecideError, Decision};
 use crate::order::command::Now;
-use crate::order::event::{Basis, Direction, Event, Mode, StepAttemptFailed};
+use crate::order::event::{Basis, Direction, Event, Mode, RequestSettled, Settlement, StepAttemptFailed};
 use crate::order::failure::{lost as lost_error, no_answer, nothing_followed};
 use crate::order::pending::GRACE;
 use crate::order::state::{Order, Phase, Stage, StepState};
@@ -19,6 +19,7 @@ pub(super) const MAX_ATTEMPTS: u32 = 10_000;
 const ELAPSED: &str = "elapsed";
 
 pub(super) fn tick(workflow: &Workflow, state: &Order, now: Now, decision: &mut Decision) -> Result<(), DecideError> {
+    expire_requests(state, now, decision)?;
     // The clock of a paused order stands still.
     if state.paused.is_some() {
         return Ok(());
@@ -45,6 +46,15 @@ pub(super) fn tick(workflow: &Workflow, state: &Order, now: Now, decision: &mut 
             }
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Requests that were not approved in time.
+fn expire_requests(state: &Order, now: Now, decision: &mut Decision) -> Result<(), DecideError> {
+    for open in state.requests.values().filter(|open| open.expires_at <= now.at) {
+        let (request, how) = (open.request, Settlement::Expired);
+        decision.record(Event::RequestSettled(RequestSettled { request, how, at: decision.at }))?;
     }
     Ok(())
 }

@@ -35,6 +35,8 @@ impl Event {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -60,6 +62,8 @@ impl Event {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -84,6 +88,8 @@ impl Event {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -107,6 +113,8 @@ impl Event {
             Event::StepSkipped(_) => "StepSkipped",
             Event::StatusChanged(_) => "StatusChanged",
             Event::OrderNoted(_) => "OrderNoted",
+            Event::OperationRequested(_) => "OperationRequested",
+            Event::RequestSettled(_) => "RequestSettled",
             Event::OrderPaused(_) => "OrderPaused",
             Event::OrderResumed(_) => "OrderResumed",
             Event::CompensationStarted(_) => "CompensationStarted",
@@ -131,6 +139,8 @@ impl Event {
             Event::StepSkipped(e) => e.at,
             Event::StatusChanged(e) => e.at,
             Event::OrderNoted(e) => e.at,
+            Event::OperationRequested(e) => e.at,
+            Event::RequestSettled(e) => e.at,
             Event::OrderPaused(e) => e.at,
             Event::OrderResumed(e) => e.at,
             Event::CompensationStarted(e) => e.at,
@@ -157,6 +167,8 @@ impl Event {
             | Event::StepFailed(_)
             | Event::StepSkipped(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationCompleted(_)
@@ -179,6 +191,8 @@ impl Event {
             | Event::StepSkipped(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)
@@ -203,6 +217,8 @@ impl Event {
             Event::OrderPlaced(_)
             | Event::StatusChanged(_)
             | Event::OrderNoted(_)
+            | Event::OperationRequested(_)
+            | Event::RequestSettled(_)
             | Event::OrderPaused(_)
             | Event::OrderResumed(_)
             | Event::CompensationStarted(_)

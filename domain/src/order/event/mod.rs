@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::content::{Line, PersonalData};
+use super::operation::Operation;
 use super::personal::Placeholders;
 use super::sealed::Sealed;
 use crate::Timestamp;
@@ -28,6 +29,8 @@ pub enum Event {
     StepSkipped(StepSkipped),
     StatusChanged(StatusChanged),
     OrderNoted(OrderNoted),
+    OperationRequested(Box<OperationRequested>),
+    RequestSettled(RequestSettled),
     OrderPaused(OrderPaused),
     OrderResumed(OrderResumed),
     CompensationStarted(CompensationStarted),
@@ -350,6 +353,70 @@ pub struct StatusChanged {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderNoted {
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+/// An operator asks for an operation that a second person has to approve. Until then it changes
+/// nothing: the order does not wait for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationRequested {
+    /// Its number in the order, from 1.
+    pub request: u32,
+    /// The operation.
+    #[serde(flatten)]
+    pub operation: Operation,
+    /// Who asks for it: the actor of the operation, once it is approved.
+    pub requested_by: String,
+    /// The principal that sent it. It cannot approve it.
+    pub principal: String,
+    /// The reason.
+    pub reason: String,
+    /// The role of those who may approve or decline it.
+    pub approver: String,
+    /// The revision of the order at which it was decided that the order allows the operation.
+    pub previewed_at: u64,
+    /// After this time it cannot be approved.
+    pub expires_at: Timestamp,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+/// What became of a request for an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Settlement {
+    /// A second person approved it. The operation follows in the same decision.
+    Approved,
+    /// A second person declined it.
+    Declined,
+    /// The one who asked for it withdrew it.
+    Withdrawn,
+    /// It was not approved in time.
+    Expired,
+}
+
+impl Settlement {
+    /// The recorded name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Settlement::Approved => "approved",
+            Settlement::Declined => "declined",
+            Settlement::Withdrawn => "withdrawn",
+            Settlement::Expired => "expired",
+        }
+    }
+}
+
+/// A request for an operation waits no more. The metadata have who settled it, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestSettled {
+    /// The number of the request.
+    pub request: u32,
+    /// What became of it.
+    pub how: Settlement,
     /// When it was decided.
     pub at: Timestamp,
 }
