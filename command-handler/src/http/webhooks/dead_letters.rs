@@ -50,7 +50,7 @@ pub(super) async fn list(
     };
     let Query(PageOf { first, after }) = page.map_err(|_| wrong())?;
     let first = first.unwrap_or(PAGE);
-    if !(1..=MAX_PAGE).contains(&first) {
+    if !(1..=MAX_PAGE).contains(&first) || after.is_some_and(i64::is_negative) {
         return Err(wrong());
     }
     let listed = async {
