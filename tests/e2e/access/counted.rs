@@ -11,7 +11,7 @@ use crate::world::order;
 async fn requests_disclosures_and_erasures_are_counted() {
     let guarded = Guarded::new().await;
     let (web, operator) =
-        (guarded.key(&["--role", "shop", "--name", "web"]).1, guarded.issuer.token("ann", "operator"));
+        (guarded.key(&["--role", "shop", "--name", "storefront"]).1, guarded.issuer.token("ann", "operator"));
     let placed = guarded.ask(Method::POST, "/orders", Some(&web), Some(&order("A", "order-fulfilment", "11", 1))).await;
     assert_eq!(placed.status(), 202);
     let query = "{ order(id: \"A\") { customer { email } } }";
@@ -46,7 +46,7 @@ async fn requests_disclosures_and_erasures_are_counted() {
     assert_eq!(count("tenuto_disclosed_orders_total"), 2);
     assert_eq!(count("tenuto_erasures_total"), 1);
     assert_eq!(count("tenuto_rejected_callback_tokens_total{reason=\"malformed\"}"), 1);
-    assert!(!metrics.contains("ann") && !metrics.contains("web") && !metrics.contains("VINET"), "{metrics}");
+    assert!(!metrics.contains("ann") && !metrics.contains("storefront") && !metrics.contains("VINET"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
