@@ -298,7 +298,7 @@ test("the search does what the page in view offers, and changes the theme, by ke
   await page.keyboard.type("found by searching");
   await page.keyboard.press("Enter");
   await page.getByText("Recorded.").waitFor();
-  assert.equal(await server.state("by-search"), "PAUSED");
+  await server.until("by-search is PAUSED", async () => (await server.state("by-search")) === "PAUSED");
   await page.keyboard.press("Escape");
   await page.keyboard.press("Control+k");
   await found.getByRole("option", { name: "Resume…" }).waitFor();
