@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_client::{Destinations, ParticipantTls};
-use reqwest::{Client, Error, Url};
+use reqwest::{Client, Error, RequestBuilder, Response, Url};
 
-use super::connections::WatchConnections;
+use super::connections::{WatchConnections, is_closed, watched};
 
 /// The limit for opening a connection.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -17,9 +17,9 @@ const CONNECTING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Clients {
     /// Keeps connections, and is watched for whether it used a kept one.
-    pub keeping: Client,
+    keeping: Client,
     /// For requests that found their connection closed. It keeps no connections.
-    pub fresh: Client,
+    fresh: Client,
 }
 
 /// Clients by the port of the URL.
@@ -44,6 +44,16 @@ impl ClientsByPort {
 }
 
 impl Clients {
+    /// Sends a request. The other side may close a connection that is kept just as the request goes
+    /// out on it: then it is sent once more, on a new connection. Returns whether it was.
+    pub async fn send(&self, request: impl Fn(&Client) -> RequestBuilder) -> (Result<Response, Error>, bool) {
+        let (sent, is_kept) = watched(request(&self.keeping).send()).await;
+        match sent {
+            Err(error) if is_kept && is_closed(&error) => (request(&self.fresh).send().await, true),
+            sent => (sent, false),
+        }
+    }
+
     fn new(destinations: &Destinations, port: Option<u16>, tls: &ParticipantTls) -> Result<Self, Error> {
         let builder = || Ok::<_, Error>(tls.of(destinations.client_builder(port)?).connect_timeout(CONNECTING));
         Ok(Self {

@@ -16,7 +16,7 @@ tokio::task_local! {
 }
 
 /// Sends a request; says whether it went out on a connection that was kept.
-pub(crate) async fn watched<F: Future>(sending: F) -> (F::Output, bool) {
+pub(super) async fn watched<F: Future>(sending: F) -> (F::Output, bool) {
     let sending = async {
         let sent = sending.await;
         (sent, !CONNECTS.with(Cell::get))
@@ -64,7 +64,7 @@ impl<S: Service<R> + Clone, R> Service<R> for Watched<S> {
 }
 
 /// Whether a request got no answer because its connection was closed.
-pub(crate) fn is_closed(error: &reqwest::Error) -> bool {
+pub(super) fn is_closed(error: &reqwest::Error) -> bool {
     let is_closed = |cause: &(dyn Error + 'static)| {
         let is_incomplete = cause.downcast_ref().is_some_and(hyper::Error::is_incomplete_message);
         is_incomplete || cause.downcast_ref().is_some_and(is_of_a_closed_connection)

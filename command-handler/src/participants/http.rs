@@ -16,8 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::bulkhead::{Admitted, Circuit, ServiceState, Services};
-use super::clients::{Clients, ClientsByPort};
-use super::connections::{is_closed, watched};
+use super::clients::ClientsByPort;
 use super::said::{Said, said};
 use super::{ActionRequest, NoAddress, NotSent, Participants, RequestSigning, Settings, shortened};
 use crate::callbacks::Callbacks;
@@ -100,16 +99,13 @@ impl HttpParticipants {
     /// taken for its last word: the next attempt is, and whatever was done is undone.
     async fn answer(&self, target: &Url, ask: &ActionRequest) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
         let body = Bytes::from(body_of(ask)?);
-        let Clients { keeping, fresh } = self.clients.of(target);
-        let (sent, is_kept) = watched(self.request(keeping, target, ask, body.clone()).send()).await;
-        match sent {
-            Err(error) if is_kept && is_closed(&error) => {
-                let again = self.request(fresh, target, ask, body).send().await;
-                let (status, reply) = reply(again, ask, true).await?;
-                Ok((status, of_a_request_sent_twice(reply)))
-            }
-            sent => reply(sent, ask, ask.attempt.unsure).await,
+        let request = |client: &reqwest::Client| self.request(client, target, ask, body.clone());
+        let (sent, is_sent_twice) = self.clients.of(target).send(request).await;
+        if !is_sent_twice {
+            return reply(sent, ask, ask.attempt.unsure).await;
         }
+        let (status, reply) = reply(sent, ask, true).await?;
+        Ok((status, of_a_request_sent_twice(reply)))
     }
 
     /// The request of an attempt, with the time that is left of it. The signature covers exactly

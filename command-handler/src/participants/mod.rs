@@ -31,8 +31,7 @@ use domain::workflow::{Participant, Workflow};
 
 pub(crate) use bulkhead::CIRCUIT_CAUSES;
 pub use bulkhead::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
-pub(crate) use clients::{Clients, ClientsByPort};
-pub(crate) use connections::{is_closed, watched};
+pub(crate) use clients::ClientsByPort;
 pub(crate) use error_text::shortened;
 pub use events::EventParticipants;
 pub(crate) use events::event;

@@ -11,7 +11,7 @@ use reqwest::{Response, StatusCode, Url};
 use signing::webhook::{self, WebhookSecret};
 
 use super::queue::Answer;
-use crate::participants::{Clients, ClientsByPort, is_closed, shortened, watched};
+use crate::participants::{ClientsByPort, shortened};
 
 /// How much of an answer is read, in bytes: its connection can be used again then.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -129,13 +129,7 @@ impl Sender {
                 .header(webhook::SIGNATURE, &signature)
                 .body(body.clone())
         };
-        let Clients { keeping, fresh } = self.clients.of(&url);
-        let (sent, is_kept) = watched(request(keeping).send()).await;
-        let sent = match sent {
-            // The endpoint closed a connection that was kept, just as the request went out on it.
-            Err(error) if is_kept && is_closed(&error) => request(fresh).send().await,
-            sent => sent,
-        };
+        let (sent, _) = self.clients.of(&url).send(request).await;
         sent.map_err(|error| no_answer(&error))
     }
 }
