@@ -58,7 +58,7 @@ pub(super) struct Common {
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub settings: Settings,
-    pub secrets: Arc<[WebhookSecret]>,
+    pub secrets: Vec<WebhookSecret>,
     /// The bytes of the secrets: to notice another one.
     pub secret_bytes: Vec<Vec<u8>>,
     pub enabled_at: Timestamp,
@@ -66,8 +66,8 @@ pub(super) struct Target {
 
 impl PartialEq for Target {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |of: &Self| (of.settings.clone(), of.secret_bytes.clone(), of.enabled_at);
-        parts(self) == parts(other)
+        let Self { settings, secrets: _, secret_bytes, enabled_at } = self;
+        (settings, secret_bytes, enabled_at) == (&other.settings, &other.secret_bytes, &other.enabled_at)
     }
 }
 
@@ -94,7 +94,7 @@ pub(super) enum Interruption {
 pub(super) struct Deliverer {
     webhook: WebhookId,
     common: Common,
-    target: watch::Receiver<Target>,
+    target: watch::Receiver<Arc<Target>>,
     queue: Queue,
     window: Window,
     subscription: Subscription,
@@ -120,7 +120,7 @@ pub(super) enum End {
 pub(super) async fn deliver(
     webhook: WebhookId,
     common: Common,
-    target: watch::Receiver<Target>,
+    target: watch::Receiver<Arc<Target>>,
     stop: CancellationToken,
 ) -> Result<End, Interruption> {
     let mut deliverer = Deliverer::begin(webhook, common, target).await?;
@@ -133,7 +133,7 @@ impl Deliverer {
     async fn begin(
         webhook: WebhookId,
         common: Common,
-        mut target: watch::Receiver<Target>,
+        mut target: watch::Receiver<Arc<Target>>,
     ) -> Result<Self, Interruption> {
         let (checkpoint, open) = {
             let mut db = common.leading.lock().await;
@@ -247,8 +247,8 @@ impl Deliverer {
     }
 
     async fn read(&mut self, event: &RecordedEvent) -> Result<(), Interruption> {
-        let settings = self.target.borrow().settings.clone();
-        let letter = self.common.notifications.of(event, &settings).await?;
+        let target = self.target.borrow().clone();
+        let letter = self.common.notifications.of(event, &target.settings).await?;
         let letter = letter.filter(|letter| !self.queue.has(&letter.delivery));
         let Some(Letter { delivery, body, since }) = letter else {
             self.window.pass(event.position);
@@ -265,8 +265,8 @@ impl Deliverer {
             let target = self.target.borrow().clone();
             let (webhook, sender, figures) = (self.webhook, self.common.sender.clone(), self.common.figures.clone());
             self.in_flight.spawn(async move {
-                let (url, id) = (target.settings.url, delivery.message_id(webhook));
-                let message = Message { url: &url, id: &id, body, secrets: &target.secrets };
+                let id = delivery.message_id(webhook);
+                let message = Message { url: &target.settings.url, id: &id, body, secrets: &target.secrets };
                 let tried = sender.send(message).await;
                 figures.attempted(webhook, tried.result());
                 (delivery.order_id, tried.into_answer())

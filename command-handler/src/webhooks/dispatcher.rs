@@ -57,7 +57,7 @@ struct Dispatcher {
 
 /// A deliverer that runs.
 struct Running {
-    target: watch::Sender<Target>,
+    target: watch::Sender<Arc<Target>>,
     stop: CancellationToken,
     task: Id,
 }
@@ -157,7 +157,7 @@ impl Dispatcher {
     }
 
     /// The enabled webhooks that have a secret.
-    async fn wanted(&self) -> Result<HashMap<WebhookId, Target>, sqlx::Error> {
+    async fn wanted(&self) -> Result<HashMap<WebhookId, Arc<Target>>, sqlx::Error> {
         let (known, mut secrets) = (webhooks::all(&self.pool).await?, webhook_secrets::current(&self.pool).await?);
         let enabled = known.into_iter().filter(|webhook| webhook.disabled_because.is_none());
         let wanted = enabled.filter_map(|KnownWebhook { id, settings, enabled_at, .. }| {
@@ -166,7 +166,7 @@ impl Dispatcher {
                 return None;
             };
             let secrets = secret_bytes.iter().filter_map(|bytes| WebhookSecret::of(bytes).ok()).collect();
-            Some((id, Target { settings, secrets, secret_bytes, enabled_at }))
+            Some((id, Arc::new(Target { settings, secrets, secret_bytes, enabled_at })))
         });
         Ok(wanted.collect())
     }
@@ -174,7 +174,7 @@ impl Dispatcher {
 
 impl Deliverers {
     /// Starts and stops deliverers, and tells the others what has changed.
-    fn adjust(&mut self, mut wanted: HashMap<WebhookId, Target>, common: &Common) {
+    fn adjust(&mut self, mut wanted: HashMap<WebhookId, Arc<Target>>, common: &Common) {
         self.disabled.retain(|id, enabled_at| wanted.get(id).is_some_and(|target| target.enabled_at == *enabled_at));
         wanted.retain(|id, _| !self.disabled.contains_key(id));
         for (id, deliverer) in &self.running {

@@ -95,7 +95,7 @@ impl Registry {
         for _ in 0..MAX_CONFLICTS {
             let (before, next) = self.read(id).await?;
             let events = decide(before.as_ref(), command.clone(), SystemClock.now().at)?;
-            let after = events.iter().fold(before, evolve_by);
+            let after = events.iter().fold(before, evolve);
             let webhook = after.ok_or(Refusal::Unknown)?;
             if events.is_empty() {
                 return Ok(Changed { webhook, position: None });
@@ -140,8 +140,4 @@ impl Registry {
         webhook_secrets::rotate(&self.pool, id, &secret, until).await?;
         Ok((secret, until))
     }
-}
-
-fn evolve_by(state: Option<Webhook>, event: &Event) -> Option<Webhook> {
-    evolve(state, event)
 }
