@@ -6,17 +6,17 @@ mod attempt;
 mod attempts;
 mod error;
 pub(crate) mod message;
+mod second_person;
 mod traced;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::ids::{OrderId, RequestId, StepId};
-use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply, Request};
+use domain::ids::{OrderId, StepId};
+use domain::order::{Answer, AttemptId, Command, DecideError, Direction, Event, HandOver, Reply};
 use domain::trace::TraceContext;
 use domain::workflow::Workflow;
 use event_store::AppendError;
@@ -27,7 +27,6 @@ use tracing::{Instrument, error, warn};
 use crate::clock::Clock;
 use crate::deciding::decided;
 use crate::log::Log;
-use crate::orchestrator::results::{Accepted, WaitingRequest};
 use crate::orchestrator::shared::Shared;
 use crate::orders::{Cause, LoadedOrder, SaveError, Saved};
 use crate::participants::{NotSent, Participants};
@@ -384,25 +383,6 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         }
     }
 
-    /// The command, or the request for it if a second person has to approve it.
-    fn carried_out_or_asked(&self, command: Command, cause: &Cause) -> Command {
-        match (command, &cause.asker) {
-            (Command::Operate(operate), Some(asker)) => asker.command(operate, &self.order.state.placed),
-            (command, _) => command,
-        }
-    }
-
-    /// The order after the command that was just decided.
-    fn accepted(&self, command: &Command) -> Accepted {
-        let state = &self.order.state;
-        let last = state.requests.get(&state.requests_made).filter(|_| matches!(command, Command::Request(_)));
-        let request = last.map(|last| WaitingRequest {
-            id: RequestId::of_order(&self.id, last.request),
-            expires_at: last.expires_at,
-        });
-        Accepted { order_id: self.id.clone(), revision: self.order.revision, position: self.order.position, request }
-    }
-
     /// Refuses an answer that a participant sends for another one, or for a person. If the workflow
     /// does not have the step, the decision says so.
     fn may_answer(&self, cause: &Cause) -> Result<(), DriveError> {
@@ -457,7 +437,7 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         for _ in 0..MAX_CONFLICTS {
             self.shared.orders.open_again(&mut self.order).await;
             let limits = self.shared.options.limits;
-            let command = &at_revision(command, self.order.revision);
+            let command = &self.as_decided_now(command);
             let (events, state) = match decided(&self.workflow, Some(&self.order.state), command, limits).await {
                 Ok(decided) => decided,
                 // A refusal holds only for the order as the log has it. But an attempt that has
@@ -500,15 +480,5 @@ impl<L: Log, P: Participants, C: Clock> ActiveOrder<L, P, C> {
         let before = self.order.revision;
         self.order = self.shared.orders.catch_up(&self.id, &self.order).await?;
         Ok(self.order.revision > before)
-    }
-}
-
-/// A request records the revision at which it was decided.
-fn at_revision(command: &Command, revision: u64) -> Cow<'_, Command> {
-    match command {
-        Command::Request(request) => {
-            Cow::Owned(Command::Request(Request { previewed_at: revision, ..request.clone() }))
-        }
-        _ => Cow::Borrowed(command),
     }
 }
