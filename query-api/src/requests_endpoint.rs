@@ -1,7 +1,7 @@
 //! Operations that a second person has to approve, for callers that do not use GraphQL: `GET
 //! /requests`, and `GET /requests/{id}`.
 
-use access::{Caller, Operation, Orders};
+use access::{Caller, Operation};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -13,6 +13,7 @@ use views::{Page, RequestRow, Store, ViewsError};
 
 use crate::error::QueryError;
 use crate::filter::comparable;
+use crate::schema::requests_within;
 
 /// How many requests one answer has.
 const MAX_LISTED: u16 = 200;
@@ -20,11 +21,7 @@ const MAX_LISTED: u16 = 200;
 /// `GET /requests`: those that wait, the longest waiting first.
 pub(crate) async fn list(State(pool): State<PgPool>, extensions: Extensions) -> Result<Json<Vec<Value>>, Problem> {
     let (store, page) = (Store::new(pool), Page { after: None, before: None, size: MAX_LISTED, from_end: false });
-    let rows = match Caller::of(&extensions).reach(Operation::ReadOrders).orders() {
-        Orders::All => store.requests(None, &page).await,
-        Orders::PlacedBy(own) => store.requests(Some(own), &page).await,
-        Orders::None => Ok(Vec::new()),
-    };
+    let rows = requests_within(Caller::of(&extensions).reach(Operation::ReadOrders), &store, &page).await;
     Ok(Json(rows.map_err(problem)?.iter().take(MAX_LISTED.into()).map(shown).collect()))
 }
 

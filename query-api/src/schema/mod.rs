@@ -39,6 +39,7 @@ pub use order::Order;
 pub use query::Query;
 pub use scalars::Position;
 pub use subscription::Subscription;
+pub(crate) use waiting_requests::requests_within;
 
 /// The schema. It has no mutations.
 pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;

@@ -1,10 +1,10 @@
 //! The list of operations that wait for a second person.
 
-use access::{Operation, Orders};
+use access::{Operation, Orders, Reach};
 use async_graphql::connection::Connection;
 use async_graphql::{Context, Result, SimpleObject};
 use chrono::DateTime;
-use views::{RequestPlace, RequestRow, Store};
+use views::{Page, RequestPlace, RequestRow, Store, ViewsError};
 
 use super::connection::connection;
 use super::order::Order;
@@ -25,12 +25,7 @@ pub struct WaitingRequest {
 pub async fn list(context: &Context<'_>, arguments: &PageArguments) -> Result<Connection<String, WaitingRequest>> {
     let page = arguments.check(place).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
     let store = context.data::<Store>()?;
-    let rows = match reach(context, Operation::ReadOrders).orders() {
-        Orders::All => store.requests(None, &page).await,
-        Orders::PlacedBy(own) => store.requests(Some(own), &page).await,
-        Orders::None => Ok(Vec::new()),
-    };
-    let rows = rows.map_err(QueryError::from)?;
+    let rows = requests_within(reach(context, Operation::ReadOrders), store, &page).await.map_err(QueryError::from)?;
     let ids = rows.iter().filter_map(|row| row.order_id.clone()).collect();
     let orders = Order::of_ids(store, ids).await?;
     let with_order = |row: RequestRow| {
@@ -39,6 +34,19 @@ pub async fn list(context: &Context<'_>, arguments: &PageArguments) -> Result<Co
     };
     let requests = rows.into_iter().map(with_order).collect();
     Ok(connection(cut(&page, requests), |request| (cursor(request.request.row()), request)))
+}
+
+/// The rows of a page of those that wait, as far as a caller reads their orders.
+pub async fn requests_within(
+    reach: Reach,
+    store: &Store,
+    page: &Page<RequestPlace>,
+) -> Result<Vec<RequestRow>, ViewsError> {
+    match reach.orders() {
+        Orders::All => store.requests(None, page).await,
+        Orders::PlacedBy(own) => store.requests(Some(own), page).await,
+        Orders::None => Ok(Vec::new()),
+    }
 }
 
 fn cursor(row: &RequestRow) -> String {
