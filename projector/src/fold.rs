@@ -96,10 +96,6 @@ impl Batch {
         for event in events {
             if let Some(order) = OrderId::from_stream(&event.stream) {
                 batch.fold_order_event(states, db, order, event).await?;
-            } else if let Some(batch_id) = event.stream.strip_prefix(BATCH_STREAM_PREFIX) {
-                if let Err(reason) = batch.fold_batch_event(batch_id, event) {
-                    batch.park(event, reason);
-                }
             } else if event.stream.starts_with("$$") {
                 batch.fold_metadata(event);
             } else if event.stream.starts_with(stream_prefix::get()) && !wire::is_ours(&event.metadata) {
@@ -195,7 +191,16 @@ impl Batch {
     }
 
     fn fold_other_event(&mut self, event: &RecordedEvent) -> Result<(), String> {
-        let Some(id) = WebhookId::from_stream(&event.stream) else { return self.fold_workflow_event(event) };
+        if let Some(id) = WebhookId::from_stream(&event.stream) {
+            return self.fold_webhook_event(id, event);
+        }
+        match event.stream.strip_prefix(BATCH_STREAM_PREFIX) {
+            Some(batch) => self.fold_batch_event(batch, event),
+            None => self.fold_workflow_event(event),
+        }
+    }
+
+    fn fold_webhook_event(&mut self, id: WebhookId, event: &RecordedEvent) -> Result<(), String> {
         let decoded = decode_webhook(&event.event_type, &event.data, &event.metadata);
         let decoded = decoded.map_err(|error| with_causes(&error))?;
         self.webhooks.push(WebhookChange { id, event: decoded, revision: event.revision, position: event.position });
