@@ -9,6 +9,8 @@ use async_graphql::ServerError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::code::ErrorCode;
+
 /// How many costly queries may wait for each one that may run.
 const WAITING_FOR_EACH: usize = 8;
 /// How long a costly query waits.
@@ -21,15 +23,8 @@ pub struct Overloaded;
 
 impl From<Overloaded> for ServerError {
     fn from(overloaded: Overloaded) -> Self {
-        let mut error = Self::new(overloaded.to_string(), None);
-        error.extensions.get_or_insert_default().set("code", Overloaded::CODE);
-        error
+        ErrorCode::Overloaded.of_request(&overloaded)
     }
-}
-
-impl Overloaded {
-    /// The code for programs.
-    pub const CODE: &str = "OVERLOADED";
 }
 
 /// Room for costly queries.

@@ -11,7 +11,8 @@ use async_graphql::extensions::{
 use async_graphql::{QueryPathSegment, Response, ServerError, ServerResult, ValidationResult, Value};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{Admission, Overloaded, Place};
+use crate::admission::{Admission, Place};
+use crate::code::ErrorCode;
 
 /// A query above this complexity is costly.
 const COSTLY: usize = 5_000;
@@ -19,9 +20,6 @@ const COSTLY: usize = 5_000;
 const MAX_SUBSCRIPTION_COMPLEXITY: usize = 10_000;
 /// Quotes, a colon and a comma around an entry.
 const PUNCTUATION: usize = 6;
-
-/// The code of the error for an answer that is too large.
-pub const CODE: &str = "ANSWER_LIMIT";
 
 /// The largest answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +75,7 @@ impl Budget {
              ask for fewer fields or rows",
             bytes / 1024
         );
-        let mut error = ServerError::new(message, None);
-        error.extensions.get_or_insert_default().set("code", CODE);
-        error
+        ErrorCode::AnswerLimit.of_request(&message)
     }
 
     /// Adds to the answer. Returns whether the answer is within the bounds.
@@ -222,7 +218,7 @@ fn written(byte: u8) -> usize {
 
 /// Whether an answer reports that this instance is overloaded.
 pub fn is_overloaded(answer: &Response) -> bool {
-    let code = Value::from(Overloaded::CODE);
+    let code = Value::from(ErrorCode::Overloaded.as_str());
     answer.errors.iter().any(|error| {
         error.path.is_empty()
             && error.extensions.as_ref().is_some_and(|extensions| extensions.get("code") == Some(&code))

@@ -5,6 +5,8 @@ use async_graphql::ErrorExtensions;
 use event_store::ReadError;
 use views::{Unknown, ViewsError};
 
+use crate::code::ErrorCode;
+
 /// Why a query has no answer. The details are in the log lines of this process. Each field that
 /// waited for the same rows gets a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,26 +47,21 @@ impl From<ReadError> for QueryError {
 impl From<QueryError> for async_graphql::Error {
     fn from(error: QueryError) -> Self {
         let code = match error {
-            QueryError::Views(ViewsError::Unavailable | ViewsError::LogUnavailable) => "UNAVAILABLE",
-            QueryError::TooManyWaiting => "OVERLOADED",
-            QueryError::Unreadable | QueryError::Views(ViewsError::Sealed) => "UNREADABLE",
-            QueryError::Views(ViewsError::Internal) => "INTERNAL",
+            QueryError::Views(ViewsError::Unavailable | ViewsError::LogUnavailable) => ErrorCode::Unavailable,
+            QueryError::TooManyWaiting => ErrorCode::Overloaded,
+            QueryError::Unreadable | QueryError::Views(ViewsError::Sealed) => ErrorCode::Unreadable,
+            QueryError::Views(ViewsError::Internal) => ErrorCode::Internal,
         };
-        coded(&error, code)
+        code.error(&error)
     }
-}
-
-/// A GraphQL error with a code for programs.
-pub(crate) fn coded(error: &dyn std::fmt::Display, code: &'static str) -> async_graphql::Error {
-    async_graphql::Error::new(error.to_string()).extend_with(|_, extensions| extensions.set("code", code))
 }
 
 /// A name in a filter that does not exist, with a code for its kind.
 pub(crate) fn unknown_name(unknown: &Unknown) -> async_graphql::Error {
     let (code, name) = match unknown {
-        Unknown::Workflow { name, .. } => ("NO_SUCH_WORKFLOW", name.clone()),
-        Unknown::Version { version, .. } => ("NO_SUCH_VERSION", version.to_string()),
-        Unknown::Step { step, .. } => ("NO_SUCH_STEP", step.clone()),
+        Unknown::Workflow { name, .. } => (ErrorCode::NoSuchWorkflow, name.clone()),
+        Unknown::Version { version, .. } => (ErrorCode::NoSuchVersion, version.to_string()),
+        Unknown::Step { step, .. } => (ErrorCode::NoSuchStep, step.clone()),
     };
-    coded(unknown, code).extend_with(|_, extensions| extensions.set("unknown", name))
+    code.error(unknown).extend_with(|_, extensions| extensions.set("unknown", name))
 }

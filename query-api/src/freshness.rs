@@ -15,7 +15,8 @@ use async_graphql::{ErrorExtensions, InputObject};
 use tokio::sync::Semaphore;
 use views::Lag;
 
-use crate::error::{QueryError, coded};
+use crate::code::ErrorCode;
+use crate::error::QueryError;
 use crate::schema::Position;
 use crate::view_position::ViewPosition;
 
@@ -64,7 +65,7 @@ impl Freshness {
 
 impl From<ViewsBehind> for async_graphql::Error {
     fn from(behind: ViewsBehind) -> Self {
-        coded(&behind, "VIEWS_BEHIND").extend_with(|_, extensions| {
+        ErrorCode::ViewsBehind.error(&behind).extend_with(|_, extensions| {
             extensions.set("wantedPosition", behind.wanted.to_string());
             extensions.set("viewsPosition", behind.had.map(|had| had.to_string()));
             extensions.set("logPosition", behind.lag.and_then(|lag| lag.log).map(|log| log.to_string()));

@@ -11,6 +11,7 @@
 
 mod admission;
 mod budget;
+mod code;
 mod completions;
 mod console;
 mod disclosures;
@@ -46,6 +47,7 @@ use live::Live;
 use view_position::ViewPosition;
 use views::LagMeter;
 
+pub use code::ErrorCode;
 pub use console::{ConsoleIssuer, ConsoleOptions, console};
 pub use error::QueryError;
 pub use figures::METRICS;

@@ -11,7 +11,7 @@ use access::{Caller, Operation, Reach};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{Extensions, StatusCode};
+use axum::http::Extensions;
 use domain::ids::OrderId;
 use http_problem::Problem;
 use serde::Deserialize;
@@ -156,7 +156,7 @@ impl From<NoStatus> for Problem {
         match error {
             NoStatus::Behind(behind) => Self::later(behind.to_string()),
             NoStatus::Query(error) if error.is_temporary() => Self::later(error.to_string()),
-            NoStatus::Query(error) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            NoStatus::Query(error) => Self::internal(error.to_string()),
         }
     }
 }

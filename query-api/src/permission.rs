@@ -9,13 +9,10 @@ use domain::filter::OrderFilter;
 use domain::order::{Address, PersonalData};
 use views::OrderRow;
 
+use crate::code::ErrorCode;
 use crate::disclosures::Disclosures;
-use crate::error::coded;
 use crate::filter;
 use crate::http::operation::root_fields;
-
-/// The code of the error for what a caller may not do.
-const CODE: &str = "FORBIDDEN";
 
 /// Refuses an operation with a root field that the caller may not ask for. The caller becomes part
 /// of the request.
@@ -37,19 +34,14 @@ pub fn admitted(
     };
     for name in root_fields(&mut request) {
         let Some(operation) = routes::field(parent, &name) else {
-            return Err(forbidden(&format!("{parent} has no field {name:?} that callers may ask for")));
+            let message = format!("{parent} has no field {name:?} that callers may ask for");
+            return Err(ErrorCode::Forbidden.of_request(&message));
         };
         if caller.reach(operation) == Reach::Nothing {
-            return Err(forbidden(&Denied::forbidden(&caller, operation).to_string()));
+            return Err(ErrorCode::Forbidden.of_request(&Denied::forbidden(&caller, operation)));
         }
     }
     Ok(request.data(caller))
-}
-
-fn forbidden(message: &str) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_default().set("code", CODE);
-    error
 }
 
 /// How much of an operation the caller of a request has.
@@ -81,7 +73,8 @@ pub fn disclosed(context: &Context<'_>, order: &str) {
 
 /// A filter of a request, now: the part of it that the caller may see.
 pub fn readable(context: &Context<'_>, filter: Option<filter::OrderFilter>) -> async_graphql::Result<OrderFilter> {
-    let checked = filter.unwrap_or_default().checked(Utc::now()).map_err(|fault| coded(&fault, "BAD_USER_INPUT"))?;
+    let checked =
+        filter.unwrap_or_default().checked(Utc::now()).map_err(|fault| ErrorCode::BadUserInput.error(&fault))?;
     Ok(narrowed(checked, &reach(context, Operation::ReadOrders)))
 }
 

@@ -5,7 +5,7 @@ use access::{Caller, Operation};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{Extensions, StatusCode};
+use axum::http::Extensions;
 use http_problem::Problem;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -69,5 +69,5 @@ fn problem(error: ViewsError) -> Problem {
     if error.is_temporary() {
         return Problem::later(error.to_string());
     }
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    Problem::internal(error.to_string())
 }

@@ -9,8 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http_problem::Problem;
 use serde_json::json;
 
-/// The extension `code` of the GraphQL error.
-const CODE: &str = "LOG_MISMATCH";
+use crate::code::ErrorCode;
 
 /// The same routes, which answer 503 with the reason and the remedy while there is a reason. The
 /// schema's text and the page for browsers do not come from the views.
@@ -33,11 +32,11 @@ async fn refuse<R: Fn() -> Option<String>>(State(reason): State<R>, request: Req
 
 fn refusal(reason: &str, is_graphql: bool, headers: &HeaderMap) -> Response {
     if !is_graphql {
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+        return Problem::later(reason).into_response();
     }
     let media_type = "application/graphql-response+json";
     let media_type = if wants(headers, media_type) { media_type } else { "application/json" };
-    let body = json!({ "errors": [{ "message": reason, "extensions": { "code": CODE } }] });
+    let body = json!({ "errors": [ErrorCode::LogMismatch.of_request(&reason)] });
     (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, media_type)], body.to_string()).into_response()
 }
 

@@ -78,7 +78,7 @@ async fn unless_a_second_person_has_to_approve<L: Log, C: Clock>(
             "step {step:?} waits for a participant, and a second person has to approve its answer: skip the step \
              instead, which asks for that"
         );
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        return Err(Problem::forbidden(detail));
     }
     Ok(())
 }

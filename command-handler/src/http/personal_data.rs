@@ -5,9 +5,9 @@ use access::{AccessCounts, Caller};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{Extensions, StatusCode};
+use axum::http::Extensions;
 use domain::order::{Address, PersonalData};
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 
 use super::endpoint::Handle;
 use super::in_time::in_time;
@@ -44,12 +44,12 @@ pub(super) async fn handle<L: Log, C: Clock>(
 }
 
 fn erased(order_id: &str) -> Problem {
-    Problem::new(StatusCode::GONE, format!("the personal data of order {order_id} were erased"))
+    Problem::gone(format!("the personal data of order {order_id} were erased"))
 }
 
 fn unreadable(order_id: &str, why: &str) -> Problem {
     let detail = format!("the personal data of order {order_id} cannot be read: {why}");
-    Problem::new(StatusCode::FAILED_DEPENDENCY, detail)
+    Problem::new(Kind::KeyMissing, detail)
 }
 
 pub(super) fn path() -> String {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode, header};
 use axum::response::IntoResponse;
 use domain::order::request::{Violation, check};
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 use http_request::body;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -78,8 +78,8 @@ fn not_placed(error: NotPlaced) -> Problem {
     match error {
         NotPlaced::Key(error) => match error {
             KeyRefused::Running => Problem::conflict(error.to_string()),
-            KeyRefused::OtherContent => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-            KeyRefused::Unreadable => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            KeyRefused::OtherContent => Problem::new(Kind::Invalid, error.to_string()),
+            KeyRefused::Unreadable => Problem::internal(error.to_string()),
             KeyRefused::Failed(_) => Problem::later(error.to_string()),
         },
         NotPlaced::Order(error) => problem(error),
@@ -92,8 +92,8 @@ fn problem(error: PlaceError) -> Problem {
         PlaceError::UnknownWorkflow(_) => Problem::at("/workflow", error.to_string()),
         PlaceError::OtherContent(_) | PlaceError::Foreign(_) => Problem::conflict(error.to_string()),
         PlaceError::Refused(refusal) => Problem::at("", refusal.to_string()),
-        PlaceError::TooLarge(_) => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
-        PlaceError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
+        PlaceError::TooLarge(_) => Problem::too_large(error.to_string()),
+        PlaceError::Incomplete(_) => Problem::gone(error.to_string()),
         // A conflict would tell a client that its own order, whose answer it missed, was not taken.
         PlaceError::Unreadable(..) | PlaceError::Overloaded | PlaceError::NoAddress { .. } => {
             Problem::later(error.to_string())

@@ -2,10 +2,9 @@
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::StatusCode;
 use domain::ids::{InvalidOrderId, OrderId};
 use domain::order::Refusal;
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 use tracing::warn;
 
 use crate::orchestrator::CommandError;
@@ -14,8 +13,8 @@ use crate::orchestrator::CommandError;
 pub(super) fn problem(error: CommandError, at: &str) -> Problem {
     match error {
         CommandError::UnknownOrder(_) => Problem::not_found(error.to_string()),
-        CommandError::OtherParticipant { .. } => Problem::new(StatusCode::FORBIDDEN, error.to_string()),
-        CommandError::Incomplete(_) => Problem::new(StatusCode::GONE, error.to_string()),
+        CommandError::OtherParticipant { .. } => Problem::forbidden(error.to_string()),
+        CommandError::Incomplete(_) => Problem::gone(error.to_string()),
         CommandError::Foreign(_) => Problem::conflict(error.to_string()),
         CommandError::Overloaded => Problem::later(error.to_string()),
         CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
@@ -25,10 +24,10 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
         CommandError::Refused(refusal) => match refusal {
             Refusal::UnknownStep { .. } => Problem::not_found(refusal.to_string()),
             Refusal::SamePerson { .. } | Refusal::NotAnApprover { .. } | Refusal::NotTheRequester { .. } => {
-                Problem::new(StatusCode::FORBIDDEN, refusal.to_string())
+                Problem::forbidden(refusal.to_string())
             }
             Refusal::UnknownOutcome { .. } => Problem::at(&format!("{at}/outcome"), refusal.to_string()),
-            Refusal::OtherAnswer { .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
+            Refusal::OtherAnswer { .. } => Problem::new(Kind::Invalid, refusal.to_string()),
             Refusal::NotWaiting { state, .. }
             | Refusal::TooLate { state, .. }
             | Refusal::Contradicts { state, .. }

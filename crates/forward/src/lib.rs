@@ -23,7 +23,7 @@ use access::routes::{Found, methods, operation};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use domain::workflow::address;
 use futures::{StreamExt, stream};
@@ -116,7 +116,7 @@ impl Forward {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, MAX_BODY).await else {
             let detail = format!("the body must arrive whole and have at most {MAX_BODY} bytes");
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).into_response();
+            return Problem::too_large(detail).into_response();
         };
         let (to, headers) = (self.url_of(&parts.uri), headers::of_request(&parts.headers));
         let asked = self.client.request(parts.method, to).headers(headers).body(body).send();

@@ -1,6 +1,6 @@
 //! Requests that go on to a server that repeats what it received.
 
-use axum::http::{HeaderMap, HeaderName, Method};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 

@@ -10,6 +10,10 @@ use domain::order::request::Violation;
 use domain::workflow::Faults;
 use serde::Serialize;
 
+mod kind;
+
+pub use kind::Kind;
+
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -54,8 +58,19 @@ fn as_name<S: serde::Serializer>(state: &Option<State>, serializer: S) -> Result
 }
 
 impl Problem {
-    /// A problem with this status.
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    /// A problem of this kind.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self::scripted(kind.status(), detail)
+    }
+
+    /// A problem whose status another crate has decided. A status of no kind becomes 500.
+    pub fn with_status(status: StatusCode, detail: impl Into<String>) -> Self {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.status() == status);
+        Self::new(kind.unwrap_or(Kind::Internal), detail)
+    }
+
+    /// What a reference service is scripted to answer: any status, to try failures.
+    pub fn scripted(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             kind: TYPE,
             title: status.canonical_reason().unwrap_or("Error"),
@@ -68,17 +83,22 @@ impl Problem {
 
     /// 400: the request cannot be read.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, detail)
+        Self::new(Kind::Malformed, detail)
     }
 
     /// 401: the request does not show that its caller may send it.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, detail)
+        Self::new(Kind::NotAuthenticated, detail)
+    }
+
+    /// 403: the caller may not do this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, detail)
     }
 
     /// 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, detail)
+        Self::new(Kind::NotFound, detail)
     }
 
     /// 404 for a path without a route; `server` is the subject, with its verb: `this server has`.
@@ -89,12 +109,27 @@ impl Problem {
     /// 405. The router sets `Allow`.
     pub fn method_not_allowed(method: &Method, uri: &Uri) -> Self {
         let detail = format!("{method} is not allowed on {}; the header `Allow` lists what is", shown(uri));
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        Self::new(Kind::MethodNotAllowed, detail)
     }
 
     /// 409: the present state does not allow the request.
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, detail)
+        Self::new(Kind::Conflict, detail)
+    }
+
+    /// 410: it is gone for good.
+    pub fn gone(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Gone, detail)
+    }
+
+    /// 413.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TooLarge, detail)
+    }
+
+    /// 415.
+    pub fn wrong_media_type(detail: impl Into<String>) -> Self {
+        Self::new(Kind::WrongMediaType, detail)
     }
 
     /// 422 for a request with these violations. `detail` names a single one, and counts more.
@@ -105,7 +140,7 @@ impl Problem {
             }
             all => format!("{} things are wrong with the request", all.len()),
         };
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+        Self::new(Kind::Invalid, detail).with_errors(errors)
     }
 
     /// 422 for a workflow file with these faults: each with its line and its column.
@@ -122,9 +157,14 @@ impl Problem {
         Self::invalid(vec![Violation { pointer: pointer.to_owned(), detail: detail.into() }])
     }
 
+    /// 500: the server failed.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, detail)
+    }
+
     /// 503: nothing was done, and the same request may succeed later.
     pub fn later(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        Self::new(Kind::Unavailable, detail)
     }
 
     /// With the places where the request is wrong.

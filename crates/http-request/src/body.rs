@@ -1,7 +1,7 @@
 //! Reading a request's body: bounded, of the right media type, strict JSON.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, header};
 use bytes::{Bytes, BytesMut};
 use domain::order::request::Violation;
 use futures::StreamExt;
@@ -55,7 +55,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
 
 /// The answer to a body that is larger.
 pub fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body must be at most {LARGEST_BODY} bytes"))
+    Problem::too_large(format!("the body must be at most {LARGEST_BODY} bytes"))
 }
 
 fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
@@ -71,5 +71,5 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Proble
 pub fn wrong_media_type(given: &str, accepted: &[&str]) -> Problem {
     let found = if given.is_empty() { "none".to_owned() } else { format!("{given:?}") };
     let detail = format!("the Content-Type must be {}, found {found}", accepted.join(" or "));
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    Problem::wrong_media_type(detail)
 }

@@ -178,7 +178,7 @@ fn refusal_of_encoded(headers: &HeaderMap) -> Option<Response> {
     let encoding = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))?;
     let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(40).collect();
     let detail = format!("Content-Encoding {encoding:?} is not accepted: send the body as it is");
-    let refusal = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    let refusal = Problem::wrong_media_type(detail);
     Some(([(header::ACCEPT_ENCODING, "identity")], refusal).into_response())
 }
 

@@ -31,7 +31,7 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use clap::Args;
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -375,7 +375,7 @@ impl Guarded {
                 let Limits { body_pause, body, .. } = &*self.limits;
                 let allowed = format!("it may pause for {body_pause:?}, and take {body:?} in all");
                 let detail = format!("{cut}: {allowed}; send the request again");
-                last(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
+                last(Problem::new(Kind::TooSlow, detail))
             }
         })
     }
@@ -391,7 +391,7 @@ impl Guarded {
             Denied::OtherMethod => Problem::method_not_allowed(method, uri),
             Denied::NotAuthenticated(NotAuthenticated::Unavailable(_)) => Problem::later(denied.to_string()),
             Denied::Refused(_) | Denied::NotAuthenticated(_) | Denied::Forbidden(_) => {
-                Problem::new(denied.status(), denied.to_string())
+                Problem::with_status(denied.status(), denied.to_string())
             }
         };
         match (denied, denied.challenge()) {

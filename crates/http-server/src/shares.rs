@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use access::Caller;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use clap::Args;
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 
 /// Callers whose state is kept; beyond that, those that have been quiet are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -71,7 +71,7 @@ impl IntoResponse for TooMuch {
     fn into_response(self) -> Response {
         let seconds = self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0);
         let detail = format!("this caller sends more requests than it may; try again in {seconds} s");
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        let problem = Problem::new(Kind::TooMany, detail);
         ([(header::RETRY_AFTER, seconds.to_string())], problem).into_response()
     }
 }

@@ -185,14 +185,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
 
 /// The body of a request, or a problem: it is too large, or incomplete.
 pub(crate) fn whole_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
-    body.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))
+    body.map_err(|rejection| Problem::with_status(rejection.status(), rejection.body_text()))
 }
 
 /// A JSON body in the expected form: malformed JSON is 400, another form is 422.
 pub(crate) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let media_type = text(headers, "content-type")?.unwrap_or_default();
     if !media_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be application/json"));
+        return Err(Problem::wrong_media_type("the body has to be application/json"));
     }
     serde_json::from_slice(body).map_err(|error| {
         // The parser may report a wrong value before a syntax error, so the whole text is checked.

@@ -154,7 +154,7 @@ impl Strike {
         }
         let Respond { status, detail } = fault.respond.as_ref()?;
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        Some(Mishap::Answers(Problem::new(status, detail.as_deref().unwrap_or("a scripted fault"))))
+        Some(Mishap::Answers(Problem::scripted(status, detail.as_deref().unwrap_or("a scripted fault"))))
     }
 
     /// After the effect: what replaces its answer, if that is lost.

@@ -62,9 +62,7 @@ impl Claims {
                 Some(error) => Err(later(error.to_string())),
                 None => serde_json::from_slice(&body).map_err(|error| later(error.to_string())),
             },
-            StatusCode::GONE => {
-                Err(ClaimError::Never(Problem::new(StatusCode::GONE, "the personal data that it needs were erased")))
-            }
+            StatusCode::GONE => Err(ClaimError::Never(Problem::gone("the personal data that it needs were erased"))),
             StatusCode::FAILED_DEPENDENCY => {
                 let problem: ProblemDetail = serde_json::from_slice(&body).unwrap_or_default();
                 Err(ClaimError::Held(

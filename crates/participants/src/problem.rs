@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::order::request::Violation;
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 
 /// The SQLSTATE class for values that a type cannot hold: a NUL in a text, a number out of range.
 const DATA_EXCEPTION: &str = "22";
@@ -10,7 +10,7 @@ const DATA_EXCEPTION: &str = "22";
 /// The content is readable but wrong at this place, a JSON pointer.
 pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
     let (pointer, detail) = (pointer.into(), detail.into());
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail.clone()).with_errors(vec![Violation { pointer, detail }])
+    Problem::new(Kind::Invalid, detail.clone()).with_errors(vec![Violation { pointer, detail }])
 }
 
 /// When the database fails, the caller may retry; but not if the database refused the caller's

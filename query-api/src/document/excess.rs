@@ -2,6 +2,8 @@
 
 use async_graphql::{Pos, ServerError};
 
+use crate::code::ErrorCode;
+
 /// The most tokens of a document.
 pub const MAX_TOKENS: usize = 15_000;
 /// How deep brackets of every kind may nest in a document.
@@ -27,9 +29,6 @@ pub const MAX_WEIGHT: usize = 30_000;
 pub const MAX_JSON_DEPTH: usize = 32;
 /// How many values variables and extensions may hold.
 pub const MAX_JSON_VALUES: usize = 10_000;
-
-/// The code of the errors for a document beyond a bound.
-pub const CODE: &str = "DOCUMENT_LIMIT";
 
 /// The bound that a document exceeds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,8 +73,6 @@ pub enum Excess {
 impl Excess {
     /// The error for the caller, with the place in the document.
     pub fn at(&self, place: Option<Pos>) -> ServerError {
-        let mut error = ServerError::new(self.to_string(), place);
-        error.extensions.get_or_insert_default().set("code", CODE);
-        error
+        ServerError { locations: place.into_iter().collect(), ..ErrorCode::DocumentLimit.of_request(self) }
     }
 }

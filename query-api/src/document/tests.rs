@@ -5,8 +5,9 @@
 use async_graphql::{Pos, Variables};
 use serde_json::json;
 
-use super::excess::{CODE, MAX_JSON_DEPTH, MAX_JSON_VALUES, MAX_NESTING, MAX_TOKENS};
+use super::excess::{MAX_JSON_DEPTH, MAX_JSON_VALUES, MAX_NESTING, MAX_TOKENS};
 use super::*;
+use crate::code::ErrorCode;
 
 fn refusal(query: impl Into<String>) -> String {
     refusal_of(Request::new(query))
@@ -15,7 +16,7 @@ fn refusal(query: impl Into<String>) -> String {
 fn refusal_of(request: Request) -> String {
     let Err(error) = Document::read(request) else { panic!("it is read") };
     let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code")).cloned();
-    assert_eq!(code, Some(CODE.into()), "{}", error.message);
+    assert_eq!(code, Some(ErrorCode::DocumentLimit.as_str().into()), "{}", error.message);
     error.message
 }
 

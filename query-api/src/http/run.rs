@@ -22,6 +22,7 @@ use super::endpoint::Endpoint;
 use super::operation;
 use crate::admission::{Overloaded, Place};
 use crate::budget::{Budget, Lane, Limits};
+use crate::code::ErrorCode;
 use crate::document::{Document, tokens};
 use crate::figures::label;
 use crate::permission;
@@ -209,13 +210,11 @@ pub(super) fn is_request_error(answer: &Answer) -> bool {
 
 /// The same request may be answered later.
 fn later(message: &str) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_default().set("code", Overloaded::CODE);
-    error
+    ErrorCode::Overloaded.of_request(&message)
 }
 
 fn internal() -> ServerError {
-    ServerError::new(ViewsError::Internal.to_string(), None)
+    ErrorCode::Internal.of_request(&ViewsError::Internal)
 }
 
 /// One answer.

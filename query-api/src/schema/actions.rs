@@ -9,7 +9,8 @@ use views::{ActionPlace, ActionRow, ActionsOf, Store};
 
 use super::connection::connection;
 use super::order::Order;
-use crate::error::{QueryError, coded};
+use crate::code::ErrorCode;
+use crate::error::QueryError;
 use crate::filter::comparable;
 use crate::paging::{PageArguments, cut, encode_cursor};
 use crate::permission::reach;
@@ -48,7 +49,7 @@ pub async fn list(
     which: &Which,
     arguments: &PageArguments,
 ) -> Result<Connection<String, Action>> {
-    let page = arguments.check(place).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+    let page = arguments.check(place).map_err(|error| ErrorCode::BadUserInput.error(&error))?;
     let store = context.data::<Store>()?;
     let actor = which.actor.as_deref().map(comparable);
     let (from, to) = (which.from.map(within_history), which.to.map(within_history));

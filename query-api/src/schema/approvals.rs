@@ -9,7 +9,8 @@ use views::{ApprovalPlace, ApprovalRow, Store};
 
 use super::connection::connection;
 use super::order::Order;
-use crate::error::{QueryError, coded};
+use crate::code::ErrorCode;
+use crate::error::QueryError;
 use crate::paging::{PageArguments, cut, encode_cursor};
 use crate::permission::reach;
 
@@ -21,7 +22,7 @@ pub struct Approval {
 
 /// Reads a page of the list. A step whose order is not in the same snapshot is not in the list.
 pub async fn list(context: &Context<'_>, arguments: &PageArguments) -> Result<Connection<String, Approval>> {
-    let page = arguments.check(place).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+    let page = arguments.check(place).map_err(|error| ErrorCode::BadUserInput.error(&error))?;
     let store = context.data::<Store>()?;
     let rows = match reach(context, Operation::ReadOrders).orders() {
         Orders::All => store.approvals(None, &page).await,

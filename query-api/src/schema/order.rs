@@ -20,7 +20,8 @@ use super::scalars::Position;
 use super::step::{self, Step};
 use super::timeline::{self, TimelineConnection, TimelineEntry};
 use super::workflow::Workflow;
-use crate::error::{QueryError, coded};
+use crate::code::ErrorCode;
+use crate::error::QueryError;
 use crate::history::{AsOf, Earlier, History};
 use crate::paging::{PageArguments, cost_factor, cut};
 use crate::permission::sees_personal_data;
@@ -250,7 +251,7 @@ impl Order {
         before: Option<String>,
     ) -> Result<TimelineConnection> {
         let arguments = PageArguments { first, after, last, before };
-        let page = timeline::page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let page = timeline::page(&arguments).map_err(|error| ErrorCode::BadUserInput.error(&error))?;
         let rows = self.loaders.timeline(&self.row.id, &page).await?;
         // Events from before personal data were sealed have them in plain text.
         let is_hidden = self.has_plain_personal_data() && !sees_personal_data(context);

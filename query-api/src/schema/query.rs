@@ -22,7 +22,8 @@ use super::troubles::{self, TroubleList};
 use super::waiting_requests::{self, WaitingRequest};
 use super::workflow::Workflow;
 use super::workflows::{self, WorkflowList};
-use crate::error::{QueryError, coded, unknown_name};
+use crate::code::ErrorCode;
+use crate::error::{QueryError, unknown_name};
 use crate::filter::{OrderFilter, comparable};
 use crate::freshness::{Freshness, ViewsBehind};
 use crate::history::{AsOf, History, HistoryError};
@@ -53,9 +54,9 @@ impl Query {
     ) -> Option<Result<Order>> {
         let found = match AsOf::of(at_revision, as_of) {
             Ok(None) => present(context, &id, freshness).await,
-            Ok(Some(_)) if freshness.is_some() => Err(coded(&FRESHNESS_OF_THE_PAST, "BAD_USER_INPUT")),
+            Ok(Some(_)) if freshness.is_some() => Err(ErrorCode::BadUserInput.error(&FRESHNESS_OF_THE_PAST)),
             Ok(Some(as_of)) => earlier(context, &id, as_of).await,
-            Err(error) => Err(coded(&error, "BAD_USER_INPUT")),
+            Err(error) => Err(ErrorCode::BadUserInput.error(&error)),
         };
         found.transpose()
     }
@@ -79,7 +80,7 @@ impl Query {
         let store = context.data::<Store>()?;
         let sort = order_by.unwrap_or(OrderSort::PlacedAtDesc);
         let arguments = PageArguments { first, after, last, before };
-        let page = sort.page(&arguments).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+        let page = sort.page(&arguments).map_err(|error| ErrorCode::BadUserInput.error(&error))?;
         let criteria = readable(context, filter)?;
         fresh(context, freshness).await?;
         let rows = store.orders(&criteria, sort.sort(), &page).await.map_err(QueryError::from)?;
@@ -249,7 +250,7 @@ const RANGE_TOO_LONG: &str = "between `from` and `to` there may be at most 31 da
 /// A time range of figures.
 fn month_at_most(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
     let (from, to) = (within_history(from), within_history(to));
-    if to - from > MAX_RANGE { Err(coded(&RANGE_TOO_LONG, "BAD_USER_INPUT")) } else { Ok((from, to)) }
+    if to - from > MAX_RANGE { Err(ErrorCode::BadUserInput.error(&RANGE_TOO_LONG)) } else { Ok((from, to)) }
 }
 
 /// The complexity of an order besides its fields: for a past state, the reading of its events.
@@ -264,7 +265,7 @@ const FRESHNESS_OF_THE_PAST: &str =
 /// them is over.
 async fn fresh(context: &Context<'_>, freshness: Option<Freshness>) -> Result<()> {
     let Some(freshness) = freshness else { return Ok(()) };
-    freshness.wait().map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+    freshness.wait().map_err(|error| ErrorCode::BadUserInput.error(&error))?;
     let wanted = freshness.position.0;
     let Err(had) = context.data::<Store>()?.at_least(wanted).await.map_err(QueryError::from)? else { return Ok(()) };
     let lag = context.data::<LagMeter>()?.for_an_error(had).await;
@@ -302,8 +303,8 @@ async fn earlier(context: &Context<'_>, id: &str, as_of: AsOf) -> Result<Option<
         Err(HistoryError::NoSuchRevision { .. }) if reach(context, Operation::ReadOrders) != Reach::Everything => {
             Ok(None)
         }
-        Err(error @ HistoryError::NoSuchRevision { last, .. }) => {
-            Err(coded(&error, "NO_SUCH_REVISION").extend_with(|_, extensions| extensions.set("lastRevision", last)))
-        }
+        Err(error @ HistoryError::NoSuchRevision { last, .. }) => Err(ErrorCode::NoSuchRevision
+            .error(&error)
+            .extend_with(|_, extensions| extensions.set("lastRevision", last))),
     }
 }

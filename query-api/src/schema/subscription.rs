@@ -7,7 +7,8 @@ use futures::stream::BoxStream;
 
 use super::order::Order;
 use super::scalars::Position;
-use crate::error::{coded, unknown_name};
+use crate::code::ErrorCode;
+use crate::error::unknown_name;
 use crate::filter::{OrderFilter, comparable};
 use crate::live::{Begin, Ended, Interest, Live};
 use crate::permission::{reach, readable};
@@ -64,8 +65,8 @@ fn changes(context: &Context<'_>, interest: Interest, from: Begin) -> Result<Cha
 impl From<Ended> for async_graphql::Error {
     fn from(ended: Ended) -> Self {
         match ended {
-            Ended::TooSlow => coded(&ended, "TOO_SLOW"),
-            Ended::TooMany => coded(&ended, "OVERLOADED"),
+            Ended::TooSlow => ErrorCode::TooSlow.error(&ended),
+            Ended::TooMany => ErrorCode::Overloaded.error(&ended),
             Ended::Query(error) => error.into(),
         }
     }

@@ -18,7 +18,8 @@ use views::{NoteRow, Store, TroubleRow, ViewsError};
 use super::enums::{OperationKind, StepStatus, TroubleKind};
 use super::operations::OrderOperation;
 use super::order::Order;
-use crate::error::{QueryError, coded};
+use crate::code::ErrorCode;
+use crate::error::QueryError;
 use crate::paging::{PageArguments, cost_factor};
 use crate::permission::{is_readable, reach};
 
@@ -258,7 +259,7 @@ impl Trouble {
     #[graphql(complexity = "cost_factor(first, None) * child_complexity")]
     async fn orders(&self, context: &Context<'_>, first: Option<i32>) -> Result<Vec<Order>> {
         let page = PageArguments { first, after: None, last: None, before: None }.check(|_| Some(()));
-        let size = page.map_err(|error| coded(&error, "BAD_USER_INPUT"))?.size;
+        let size = page.map_err(|error| ErrorCode::BadUserInput.error(&error))?.size;
         let ids: Vec<String> = self.orders.iter().take(size.into()).cloned().collect();
         let mut found = Order::of_ids(context.data::<Store>()?, ids.clone()).await?;
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())

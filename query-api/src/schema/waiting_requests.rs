@@ -9,7 +9,8 @@ use views::{Page, RequestPlace, RequestRow, Store, ViewsError};
 use super::connection::connection;
 use super::order::Order;
 use super::requests::OperationRequest;
-use crate::error::{QueryError, coded};
+use crate::code::ErrorCode;
+use crate::error::QueryError;
 use crate::paging::{PageArguments, cut, encode_cursor};
 use crate::permission::reach;
 
@@ -23,7 +24,7 @@ pub struct WaitingRequest {
 
 /// Reads a page of those that wait.
 pub async fn list(context: &Context<'_>, arguments: &PageArguments) -> Result<Connection<String, WaitingRequest>> {
-    let page = arguments.check(place).map_err(|error| coded(&error, "BAD_USER_INPUT"))?;
+    let page = arguments.check(place).map_err(|error| ErrorCode::BadUserInput.error(&error))?;
     let store = context.data::<Store>()?;
     let rows = requests_within(reach(context, Operation::ReadOrders), store, &page).await.map_err(QueryError::from)?;
     let ids = rows.iter().filter_map(|row| row.order_id.clone()).collect();

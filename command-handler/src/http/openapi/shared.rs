@@ -1,10 +1,9 @@
 //! What several operations have in common: parameters, bodies, answers.
 
 use access::{Denied, Forbidden, NotAuthenticated};
-use axum::http::StatusCode;
 use domain::order::request::Violation;
 use domain::order::{Refusal, State, StepStatus};
-use http_problem::Problem;
+use http_problem::{Kind, Problem};
 use http_request::body::{self as request_body, LARGEST_BODY};
 use serde_json::{Value, json};
 
@@ -40,7 +39,7 @@ pub(in crate::http) enum Shared {
 }
 
 fn denied(denied: &Denied) -> Problem {
-    Problem::new(denied.status(), denied.to_string())
+    Problem::with_status(denied.status(), denied.to_string())
 }
 
 impl Shared {
@@ -113,7 +112,7 @@ impl Shared {
             }
             _ => {
                 let detail = "this caller sends more requests than it may; try again in 1 s";
-                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+                let problem = Problem::new(Kind::TooMany, detail);
                 refusal("The caller has used its share. `Retry-After` says when to try again.", &[("rate", problem)])
             }
         }
@@ -141,8 +140,7 @@ impl Shared {
                 refusal("The views have no such order.", &[("order", Problem::not_found("There is no such order"))])
             }
             Self::ViewsUnreadable => {
-                let problem =
-                    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the query failed for a reason that is not yours");
+                let problem = Problem::internal("the query failed for a reason that is not yours");
                 refusal("The views cannot be read.", &[("views", problem)])
             }
             Self::Operated => {

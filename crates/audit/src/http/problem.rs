@@ -1,6 +1,5 @@
 //! Why an audit could not be carried out, as a problem.
 
-use axum::http::StatusCode;
 use error_causes::with_causes;
 use http_problem::Problem;
 use tracing::warn;
@@ -35,7 +34,7 @@ pub(super) fn problem(error: &AuditError) -> Problem {
         | AuditError::NoRandomness
         | AuditError::Output(_) => {
             warn!(error = with_causes(error), "an audit failed as only a command can");
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+            Problem::internal(error.to_string())
         }
     }
 }
