@@ -30,14 +30,23 @@ enum AuditCommand {
     /// Each difference is reported with the order, the revision and what is wrong. Views are
     /// compared if a database is known. Events that were cut off the end of the log are noticed
     /// only if the views have them, or a seal outside of the log covers them.
+    #[command(
+        after_help = "Exit code: 0 if everything is as it was written; 1 if something is not; 2 if it is not known."
+    )]
     Verify(VerifyArgs),
     /// Sign the state of all orders, up to a position of the log, and append the seal to the log
     ///
     /// The log is read and checked first. The seal has the root of a Merkle tree over the last
     /// event of every order. Keep a copy outside of the log (--out): a seal that is only in the log
     /// can be lost with it.
+    #[command(
+        after_help = "Exit code: 0 if it is sealed; 1 if something is not as it was written; 2 if nothing could be sealed."
+    )]
     Seal(SealArgs),
     /// Write an order's history: as a bundle that proves itself, or as a timeline for people
+    #[command(
+        after_help = "Exit code: 0 if it is exported; 1 if it is, and something in it was changed; 2 if nothing was exported."
+    )]
     Export(ExportArgs),
     /// Make an Ed25519 key to sign seals with, and write the public key next to it
     Keygen {

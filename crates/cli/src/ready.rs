@@ -19,6 +19,7 @@ const MAX_REPORT: usize = 64 * 1024;
 
 /// Options of `tenuto ready`.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit code: 0 if it is ready; 1 if it is not, or does not answer.")]
 pub struct ReadyArgs {
     /// The address that the role listens on
     #[arg(long, env = "TENUTO_LISTEN", default_value = "127.0.0.1:7007", value_name = "ADDRESS:PORT")]

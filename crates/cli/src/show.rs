@@ -18,6 +18,9 @@ use command_line::{duration, moment};
 
 /// Options of `tenuto show`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if the order is shown; 1 if it does not exist; 2 if the views do not have it yet, or the server cannot be reached."
+)]
 pub struct ShowArgs {
     /// The order's id
     order: String,

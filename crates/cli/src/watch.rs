@@ -14,6 +14,9 @@ use command_line::output::{self, Palette, printable};
 
 /// Options of `tenuto watch`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if the order ended, or came to rest; 1 if it is stuck, or did not exist in time; 2 if the server cannot be reached."
+)]
 pub struct WatchArgs {
     /// The order's id
     order: String,

@@ -27,6 +27,7 @@ pub struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Check a configuration file: each fault with its line and column
+    #[command(after_help = "Exit code: 0 if the file has no fault; 1 if it has one; 2 if there is no file.")]
     Check {
         /// The file [default: the one that a command would read]
         #[arg(value_name = "FILE")]

@@ -22,6 +22,7 @@ const USUAL: [&str; 3] = ["command-handler", "projector", "query-api"];
 
 /// Options of `tenuto doctor`.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit code: 0 if there is no fault; 1 if there is one; 2 if nothing was checked.")]
 pub struct DoctorArgs {
     /// Also append an event to the stream tenuto-doctor of the log, which keeps only the last one,
     /// and read it

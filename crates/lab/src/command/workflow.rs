@@ -27,6 +27,7 @@ pub struct WorkflowArgs {
 #[derive(Debug, Subcommand)]
 enum WorkflowCommand {
     /// Check files, and report each fault with file, line and column
+    #[command(after_help = "Exit code: 0 if no file has a fault; 1 if one has; 2 if one cannot be read.")]
     Check {
         /// Workflow files
         #[arg(required = true)]
@@ -34,10 +35,14 @@ enum WorkflowCommand {
     },
     /// Test files against all failures: each step fails in each way, and the instance ends after
     /// each decision
+    #[command(
+        after_help = "Exit code: 0 if no case failed; 1 if one did, or a file has faults; 2 if there was nothing to test."
+    )]
     Test(TrialArgs),
     /// Print the JSON Schema of the format
     Schema,
     /// Draw a file as a Mermaid diagram
+    #[command(after_help = "Exit code: 0 if it is drawn; 1 if the file has faults; 2 if it cannot be read.")]
     Diagram {
         /// A workflow file
         file: PathBuf,

@@ -16,6 +16,9 @@ use crate::backup::backup;
 
 /// Options of `tenuto event-store backup`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if the copy is whole; 1 if it has faults; 2 if it has no event, or the log cannot be read."
+)]
 pub struct BackupArgs {
     /// The node whose log is copied, as a connection string [default: the log of the process that
     /// runs in the folder .tenuto, or `esdb://127.0.0.1:2113?tls=false`]

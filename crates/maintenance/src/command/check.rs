@@ -18,6 +18,9 @@ const NOTHING: u8 = 2;
 
 /// Options of `tenuto event-store check`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if the log is whole; 1 if it has faults; 2 if it has no event, or cannot be read."
+)]
 pub struct CheckArgs {
     #[command(flatten)]
     data: DataFolder,

@@ -34,6 +34,7 @@ enum KeyCommand {
     /// List the API keys, with their roles and their last use
     List(Database),
     /// Revoke an API key: every instance refuses it within ten seconds
+    #[command(after_help = "Exit code: 0 if the key is revoked; 1 if no such key is in use.")]
     Revoke {
         /// The id, as `tenuto key list` prints it
         #[arg(value_name = "ID")]

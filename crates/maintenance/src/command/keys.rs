@@ -42,6 +42,9 @@ enum KeysCommand {
     ///
     /// A key that was destroyed since the export stays destroyed, and no key is overwritten. The
     /// same import again changes nothing.
+    #[command(
+        after_help = "Exit code: 0 if every key of the file is in the database, or was destroyed; 2 if nothing was imported."
+    )]
     Import {
         /// The file that an export wrote
         #[arg(long, value_name = "FILE")]

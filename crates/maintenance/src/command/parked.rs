@@ -28,6 +28,7 @@ pub struct ParkedArgs {
 
 /// Options of `tenuto projector retry`.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit code: 0 if nothing of these streams is set aside any more; 1 if some events still are.")]
 pub struct RetryArgs {
     /// The streams to project again, as `tenuto projector parked` names them [default: all]
     #[arg(value_name = "STREAM")]

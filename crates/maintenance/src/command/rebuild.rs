@@ -37,6 +37,9 @@ fn confirmed(mismatch: &Mismatch) -> Result<bool, MaintenanceError> {
 
 /// Options of `tenuto rebuild`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if it is done, and with --check nothing differs; 1 if the live views differ; 2 if nothing was done or compared."
+)]
 pub struct RebuildArgs {
     /// The views to rebuild [default: all]
     #[arg(value_name = "VIEW")]

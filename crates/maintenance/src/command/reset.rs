@@ -13,6 +13,7 @@ use crate::reset::{Removable, ResetError, remove_folder};
 
 /// Options of `tenuto reset`.
 #[derive(Debug, Args)]
+#[command(after_help = "Exit code: 0 if it is removed, or nothing was there; 1 if it was not confirmed.")]
 pub struct ResetArgs {
     #[command(flatten)]
     data: DataFolder,
