@@ -9,7 +9,7 @@ use crate::process::{binary, output_text};
 
 /// The help of commands, by their words.
 #[derive(Default)]
-struct Helps(BTreeMap<Vec<String>, Option<String>>);
+pub struct Helps(BTreeMap<Vec<String>, Option<String>>);
 
 impl Helps {
     /// The help of a command; `None` if it does not exist.
@@ -19,6 +19,18 @@ impl Helps {
             output.status.success().then(|| output_text(&output))
         };
         self.0.entry(words.to_vec()).or_insert_with(help).as_deref()
+    }
+
+    /// The help of every command, by its words.
+    pub fn all(mut self) -> Vec<(Vec<String>, String)> {
+        let (mut all, mut open) = (Vec::new(), vec![Vec::new()]);
+        while let Some(words) = open.pop() {
+            let help = self.of(&words).unwrap().to_owned();
+            open.extend(commands_in(&help).into_iter().map(|name| [words.clone(), vec![name]].concat()));
+            all.push((words, help));
+        }
+        all.sort();
+        all
     }
 }
 
@@ -82,13 +94,7 @@ fn commands_in(help: &str) -> Vec<String> {
 
 #[test]
 fn every_option_that_a_page_names_alone_belongs_to_a_command() {
-    let mut helps = Helps::default();
-    let (mut all, mut open) = (String::new(), vec![Vec::new()]);
-    while let Some(words) = open.pop() {
-        let help = helps.of(&words).unwrap().to_owned();
-        open.extend(commands_in(&help).into_iter().map(|name| [words.clone(), vec![name]].concat()));
-        all += &help;
-    }
+    let all: String = Helps::default().all().into_iter().map(|(_, help)| help).collect();
     for page in pages() {
         for (line, span) in page.code_spans().into_iter().filter(|(_, span)| span.starts_with("--")) {
             for option in options_in(span) {

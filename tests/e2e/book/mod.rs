@@ -6,6 +6,7 @@ mod examples;
 mod expected;
 mod links;
 mod page;
+mod reference;
 mod tidy;
 mod words;
 
