@@ -12,7 +12,7 @@ use command_line::logging::Levels;
 ///
 /// Without a command it runs everything in one process with embedded defaults, like `tenuto dev`.
 #[derive(Debug, Parser)]
-#[command(name = "tenuto", version, args_conflicts_with_subcommands = true)]
+#[command(name = "tenuto", version)]
 pub(crate) struct Cli {
     /// The configuration file [default: tenuto.toml, or else /etc/tenuto/tenuto.toml, if it exists]
     #[arg(long, global = true, env = "TENUTO_CONFIG", value_name = "FILE")]

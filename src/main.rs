@@ -9,23 +9,21 @@
 
 mod args;
 mod backends;
-mod files;
 mod renamed;
 mod roles;
-mod signals;
 mod workflows;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::{Cli, Command};
 use cli::operate::OperatorAction;
-use command_line::logging::LogOptions;
-use configuration::{Configuration, ConfigurationError};
+use command_line::logging::Logs;
+use command_line::open_files;
+use configuration::{CommandLine, Configuration, ConfigurationError, LineError};
 use error_causes::causes;
-use secrets::{SecretOptions, Sources};
+use signals::reload::Reload;
 
 /// Orders are many small pieces that come and go: that is what this allocator is for.
 #[global_allocator]
@@ -36,25 +34,28 @@ type Found = Result<Option<Configuration>, ConfigurationError>;
 
 fn main() -> ExitCode {
     let root = renamed::with_earlier_variables(Cli::command(), &|name| std::env::var_os(name).is_some());
-    let (named, arguments) = configuration::take_from(std::env::args_os());
-    let found = Configuration::find(named, &root);
-    let (command, logs) = match parsed(&root, arguments, found.as_ref().ok().and_then(Option::as_ref)) {
-        Ok(parsed) => parsed,
-        Err(error) => return failed(error.as_ref()),
+    let line = CommandLine::of(root, std::env::args_os());
+    let found = line.find();
+    let matches = match line.read(found.as_ref().ok().and_then(Option::as_ref)) {
+        Ok(matches) => matches,
+        Err(LineError::Usage(error)) => error.exit(),
+        Err(error) => return failed(&error),
     };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let command = cli.command.unwrap_or(Command::Dev(cli.dev));
     let found = match found {
         // `config` tells the faults itself.
         Err(error) if !matches!(command, Command::Config(_)) => return failed(&error),
         found => found,
     };
-    command_line::logging::start(&logs, command.levels());
+    let logs = Logs::start(&cli.logs, command.levels());
     if let Err(error) = servers::take_master_key() {
         return failed(&error);
     }
-    files::keep_private();
-    files::allow_many();
+    open_files::keep_private();
+    open_files::allow_many();
     if command.is_role()
-        && let Err(error) = files::suffice()
+        && let Err(error) = open_files::suffice()
     {
         return failed(&error);
     }
@@ -63,7 +64,11 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error),
     };
     let is_check = matches!(command, Command::Doctor(_));
-    let code = runtime.block_on(run(command, &root, found)).unwrap_or_else(|error| failed(error.as_ref()));
+    let reload = Reload::new(line.clone(), matches, found.as_ref().ok().and_then(Option::as_ref), move |levels| {
+        logs.set(levels);
+    });
+    let code =
+        runtime.block_on(run(command, line.root(), found, reload)).unwrap_or_else(|error| failed(error.as_ref()));
     if is_check {
         // A name service or a disk that does not answer does not delay the end.
         runtime.shutdown_background();
@@ -71,37 +76,23 @@ fn main() -> ExitCode {
     code
 }
 
-/// The command that is asked for, and what it logs. Options come from the command line, the
-/// environment, files with secrets, and the configuration file, in this order.
-fn parsed(
+async fn run(
+    command: Command,
     root: &clap::Command,
-    arguments: Vec<OsString>,
-    configuration: Option<&Configuration>,
-) -> Result<(Command, LogOptions), Box<dyn std::error::Error>> {
-    let filled = configuration.map_or_else(|| root.clone(), |configuration| configuration.fill_in(root.clone()));
-    let mut secrets = SecretOptions::default();
-    let mut filled = secrets.fill_in(filled, &Sources::of_environment());
-    let matches = filled.try_get_matches_from_mut(arguments).unwrap_or_else(|error| error.exit());
-    secrets.check(&filled, &matches)?;
-    if let Some(configuration) = configuration {
-        configuration.check_together(root, &matches)?;
-    }
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    Ok((cli.command.unwrap_or(Command::Dev(cli.dev)), cli.logs))
-}
-
-async fn run(command: Command, root: &clap::Command, found: Found) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    found: Found,
+    reload: Reload,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let done = ExitCode::SUCCESS;
     match command {
-        Command::Dev(args) => Box::pin(roles::dev::run(args)).await.map(|()| done),
-        Command::CommandHandler(args) => Box::pin(roles::command_handler::run(args)).await.map(|()| done),
-        Command::Projector(args) => Box::pin(roles::projector::run(args)).await,
+        Command::Dev(args) => Box::pin(roles::dev::run(args, reload)).await.map(|()| done),
+        Command::CommandHandler(args) => Box::pin(roles::command_handler::run(args, reload)).await.map(|()| done),
+        Command::Projector(args) => Box::pin(roles::projector::run(args, reload)).await,
         Command::Rebuild(args) => {
-            Ok(Box::pin(maintenance::command::rebuild::run(args, &signals::stop_token()?)).await?)
+            Ok(Box::pin(maintenance::command::rebuild::run(args, &signals::stop::token()?)).await?)
         }
-        Command::QueryApi(args) => roles::query_api::run(args).await.map(|()| done),
-        Command::Participants(args) => Box::pin(roles::participants::run(args)).await.map(|()| done),
-        Command::EventStore(args) => roles::event_store::run(args).await,
+        Command::QueryApi(args) => roles::query_api::run(args, reload).await.map(|()| done),
+        Command::Participants(args) => Box::pin(roles::participants::run(args, reload)).await.map(|()| done),
+        Command::EventStore(args) => roles::event_store::run(args, reload).await,
         Command::Place(args) => Ok(cli::place::run(args).await?),
         Command::Show(args) => Ok(cli::show::run(args).await?),
         Command::Watch(args) => Ok(cli::watch::run(args).await?),
@@ -125,7 +116,7 @@ async fn run(command: Command, root: &clap::Command, found: Found) -> Result<Exi
         Command::Audit(args) => Ok(Box::pin(audit::run(args)).await?),
         Command::Config(args) => Ok(configuration::command::run(args, root, found)?),
         Command::Doctor(args) => {
-            let open_files = files::suffice().map_err(|error| error.to_string());
+            let open_files = open_files::suffice().map_err(|error| error.to_string());
             let known = doctor::Surroundings {
                 open_files,
                 workflows: |folder| Ok(workflows::all(folder)?),

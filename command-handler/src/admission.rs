@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use event_store::Position;
 use leader_consumer::LogAlarm;
+use live::Live;
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The bounds beyond which the instance refuses new orders. Zero: no bound.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionBounds {
     /// The maximum lag of the views behind the log.
     pub max_lag: Duration,
@@ -82,7 +83,7 @@ impl Admission {
 pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
     orchestrator: Orchestrator<L, P, C>,
     admission: Admission,
-    bounds: AdmissionBounds,
+    bounds: Live<AdmissionBounds>,
     pool: PgPool,
     stop: CancellationToken,
 ) {
@@ -94,6 +95,7 @@ pub async fn watch_bounds<L: Log, P: Participants, C: Clock>(
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        let bounds = *bounds.get();
         let look = async { tokio::join!(checkpoint::read(&pool), overdue(&pool, bounds.max_overdue)) };
         // A measurement that takes too long counts as failed.
         let (views, overdue) = match timeout(PATIENCE, look).await {

@@ -48,7 +48,7 @@ use view_position::ViewPosition;
 use views::LagMeter;
 
 pub use code::ErrorCode;
-pub use console::{ConsoleIssuer, ConsoleOptions, console};
+pub use console::{ConsoleOptions, console};
 pub use error::QueryError;
 pub use figures::METRICS;
 pub use live::LiveStats;

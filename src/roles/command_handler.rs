@@ -8,15 +8,16 @@ use access::SecondPerson;
 use authentication::AuthenticationArgs;
 use clap::Args;
 use command_handler::{
-    Admission, AdmissionBounds, AllParticipants, HttpParticipants, KeyTable, Orchestrator, OrchestratorOptions,
-    Production, RegisterError, ReplyReaderOptions, RequestSigning, Settings, SystemClock, TodoOptions, Usage,
-    WebhookSetup, Webhooks,
+    Admission, AdmissionBounds, AllParticipants, Controls, HttpParticipants, KeyTable, Limits, Orchestrator,
+    OrchestratorOptions, Production, RegisterError, ReplyReaderOptions, RequestSigning, Settings, SystemClock,
+    TodoOptions, Usage, WebhookSetup, Webhooks,
 };
 use domain::order::WorkflowRef;
 use domain::workflow::address;
 use event_store::EventStore;
 use forward::{Forward, Role};
 use http_client::{Destinations, Rule, WebhookArgs, WebhookTlsFault};
+use live::RELOADED;
 use secrets::SecretError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -24,13 +25,14 @@ use uuid::Uuid;
 
 use super::watched::{Alarms, Watched, Watching, wait_for_servers};
 use super::{HTTP_SERVER, RoleResult};
-use crate::{signals, workflows};
+use crate::workflows;
 use command_line::output;
 use http_client::ParticipantFiles;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_in_time, adopt_verified};
+use signals::reload::Reload;
 use signing::SigningOptions;
 use supervisor::{Supervisor, TaskEnded};
 use traces::Sampling;
@@ -82,16 +84,30 @@ pub(crate) struct Driving {
         alias = "most-active-orders",
         env = "TENUTO_MAX_ACTIVE_ORDERS",
         default_value_t = 2_000,
-        value_name = "N"
+        value_name = "N",
+        help_heading = RELOADED
     )]
     max_active_orders: usize,
     /// The most calls to one participant at the same time; further calls wait
-    #[arg(long, alias = "most-calls", env = "TENUTO_MAX_CALLS", default_value_t = 48, value_name = "N")]
+    #[arg(
+        long,
+        alias = "most-calls",
+        env = "TENUTO_MAX_CALLS",
+        default_value_t = 48,
+        value_name = "N",
+        help_heading = RELOADED
+    )]
     max_calls: usize,
     /// The hosts that requests to participants may go to: names, *.NAME for all names below one,
     /// addresses and networks, each with ':' and a port if only that one is meant [default: all,
     /// but for link-local addresses and those where clouds hand out credentials]
-    #[arg(long, env = "TENUTO_PARTICIPANT_HOSTS", value_name = "HOST,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TENUTO_PARTICIPANT_HOSTS",
+        value_name = "HOST,…",
+        value_delimiter = ',',
+        help_heading = RELOADED
+    )]
     participant_hosts: Vec<Rule>,
     /// How far the views may be behind, in seconds; past it, new orders are answered 503. 0: no
     /// limit
@@ -100,11 +116,19 @@ pub(crate) struct Driving {
         alias = "most-lag-seconds",
         env = "TENUTO_MAX_LAG_SECONDS",
         default_value_t = 60,
-        value_name = "SECONDS"
+        value_name = "SECONDS",
+        help_heading = RELOADED
     )]
     max_lag_seconds: u64,
     /// The most overdue orders on the to-do list; past it, new orders are answered 503. 0: no limit
-    #[arg(long, alias = "most-overdue", env = "TENUTO_MAX_OVERDUE", default_value_t = 10_000, value_name = "N")]
+    #[arg(
+        long,
+        alias = "most-overdue",
+        env = "TENUTO_MAX_OVERDUE",
+        default_value_t = 10_000,
+        value_name = "N",
+        help_heading = RELOADED
+    )]
     max_overdue: u64,
     /// Registered workflows that are not used any more: their settings may be missing, as long as
     /// no open order follows them
@@ -128,15 +152,28 @@ pub(crate) struct Driving {
 }
 
 impl Driving {
-    fn bounds(&self) -> AdmissionBounds {
-        AdmissionBounds { max_lag: Duration::from_secs(self.max_lag_seconds), max_overdue: self.max_overdue }
-    }
-
     /// The settings for participants' URLs. Where hosts are named, `own` ones need not be.
     pub fn settings(&self, own: Option<Rule>) -> Result<Settings, SecretError> {
+        Settings::in_environment(self.destinations(own))
+    }
+
+    fn destinations(&self, own: Option<Rule>) -> Destinations {
         let mut rules = self.participant_hosts.clone();
         rules.extend(own.filter(|_| !self.participant_hosts.is_empty()));
-        Settings::in_environment(Destinations::new(rules))
+        Destinations::new(rules)
+    }
+
+    /// What can change while a role runs.
+    pub fn limits(&self, own: Option<Rule>) -> Limits {
+        let max_lag = Duration::from_secs(self.max_lag_seconds);
+        Limits {
+            max_active: self.max_active_orders,
+            max_calls: self.max_calls,
+            bounds: AdmissionBounds { max_lag, max_overdue: self.max_overdue },
+            participants: self.destinations(own),
+            webhooks: self.webhooks.destinations(self.on_one_machine),
+            webhook_timeout: self.webhooks.timeout(),
+        }
     }
 
     /// The same, where everything runs on one machine.
@@ -151,13 +188,19 @@ impl Driving {
     }
 }
 
-pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
-    let stop = signals::stop_token()?;
+pub(crate) async fn run(args: CommandHandlerArgs, reload: Reload) -> RoleResult {
+    let (stop, asked) = signals::stop::of_role()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
-    let url = listener.url()?;
+    let (url, controls, of_reload) = (listener.url()?, listener.controls(), authentication.clone());
+    let limits = Controls::new(args.driving.limits(None));
+    let driving = (args.driving, limits.clone(), authentication.second_person());
+    tokio::spawn(reload.run(asked, move |args: &CommandHandlerArgs| {
+        let change = controls.prepare(&args.listen)?.and(of_reload.prepare(&args.authentication)?);
+        Ok(change.and(limits.prepare(args.driving.limits(None))?))
+    }));
     let public_url = args.public_url.unwrap_or_else(|| url.clone());
     address::base(&public_url).map_err(BadPublicUrl)?;
     let queries = args.query_url.map(|url| Forward::new(QUERIES, &url, stop.clone())).transpose()?;
@@ -178,8 +221,7 @@ pub(crate) async fn run(args: CommandHandlerArgs) -> RoleResult {
         door.waits_behind("the log, which is compared with the views", probes.clone());
         guard.verified().await;
         adopt_verified(&event_store, args.servers.stream_prefix.as_deref()).await?;
-        let (settings, leaving) = (args.driving.settings(None)?, stop.clone());
-        let driving = (args.driving.clone(), authentication.second_person());
+        let (settings, leaving) = (driving.0.settings(None)?, stop.clone());
         let handler = Handler::start(&event_store, &pool, settings, public_url, &driving, leaving, alarms).await?;
         Ok::<_, Box<dyn std::error::Error>>((handler, probes))
     };
@@ -236,7 +278,7 @@ impl Handler {
         pool: &PgPool,
         settings: Settings,
         public_url: String,
-        (driving, second_person): &(Driving, SecondPerson),
+        (driving, controls, second_person): &(Driving, Controls, SecondPerson),
         leaving: CancellationToken,
         alarms: &Alarms,
     ) -> Result<Self, Box<dyn std::error::Error>> {
@@ -272,7 +314,7 @@ impl Handler {
         };
         let admission = Admission::with(alarms.log.clone());
         let replies = ReplyReaderOptions { alarm: alarms.log.clone(), ..ReplyReaderOptions::default() };
-        let bounds = driving.bounds();
+        let bounds = controls.bounds();
         let mut tasks = Supervisor::new(stop_feeding.clone(), alarms.tasks.clone());
         // Each of these loops keeps nothing in memory from round to round, so it is started again.
         tasks.keep_running("the loop over the to-do list", {
@@ -293,10 +335,10 @@ impl Handler {
         });
         tasks.keep_running("the watch over the bounds of admission", {
             let (orchestrator, admission, pool) = (orchestrator.clone(), admission.clone(), pool.clone());
-            let stop = stop_feeding.clone();
+            let (bounds, stop) = (bounds.clone(), stop_feeding.clone());
             move || {
                 let (orchestrator, admission, pool) = (orchestrator.clone(), admission.clone(), pool.clone());
-                command_handler::watch_bounds(orchestrator, admission, bounds, pool, stop.clone())
+                command_handler::watch_bounds(orchestrator, admission, bounds.clone(), pool, stop.clone())
             }
         });
         tasks.keep_running("the watch over batches that wait for approval", {
@@ -314,6 +356,7 @@ impl Handler {
                 command_handler::watch_unreachable(orchestrator, pool, usage.clone(), unreachable, stop_feeding.clone())
             }
         });
+        controls.begin(&orchestrator, &webhooks);
         alarms.handler.begin(orchestrator.clone(), pool.clone(), &webhooks);
         let of_webhooks = command_handler::webhook_router(&webhooks, admission.clone());
         let (log, views) = (event_store.clone(), pool.clone());

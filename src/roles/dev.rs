@@ -7,7 +7,7 @@ use access::Exposure;
 use authentication::{Authentication, AuthenticationArgs};
 use axum::Router;
 use clap::Args;
-use command_handler::Settings;
+use command_handler::{Controls, Settings};
 use http_client::Rule;
 use participants::Options;
 use projector::ProjectorOptions;
@@ -21,7 +21,6 @@ use super::readiness::Told;
 use super::watched::{Alarms, Watched, Watching};
 use super::{HTTP_SERVER, RoleResult};
 use crate::backends::Backends;
-use crate::signals;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
@@ -30,6 +29,7 @@ use http_server::{Listen, Listener, ListenerFiles};
 use probes::health::Dependencies;
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_verified;
+use signals::reload::Reload;
 use supervisor::Supervisor;
 use traces::{CollectorArgs, Export};
 
@@ -61,13 +61,20 @@ pub(crate) struct DevArgs {
     no_samples: bool,
 }
 
-pub(crate) async fn run(args: DevArgs) -> RoleResult {
-    let stop = signals::stop_token()?;
+pub(crate) async fn run(args: DevArgs, reload: Reload) -> RoleResult {
+    let (stop, asked) = signals::stop::of_role()?;
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
-    let base = listener.url()?;
+    let (base, controls, of_reload) = (listener.url()?, listener.controls(), authentication.clone());
     let of_console = super::query_api::console(&listener, &authentication, true);
     let (services_at, services_listener) = reference_services_at(&base, &authentication).await?;
+    let own = services_at.parse().ok().and_then(|at| Rule::of(&at));
+    let (limits, of_own) = (Controls::new(args.driving.local().limits(own.clone())), own.clone());
+    let driving = (args.driving.local(), limits.clone(), authentication.second_person());
+    tokio::spawn(reload.run(asked, move |args: &DevArgs| {
+        let change = controls.prepare(&args.listen)?.and(of_reload.prepare(&args.authentication)?);
+        Ok(change.and(limits.prepare(args.driving.local().limits(of_own.clone()))?))
+    }));
     let node = SocketAddr::from((Ipv4Addr::LOCALHOST, args.event_store_port));
     let (door, closed, alarms) = (Door::new(STARTING_ALL), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
@@ -92,7 +99,7 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
     authentication.look_up_keys_in(&pool);
     let mut export = Export::new(&args.collector, args.driving.sampling, &event_store)?;
     let alarms = Alarms { traces: export.figures.clone(), ..alarms };
-    let (background, driving) = (CancellationToken::new(), (args.driving.local(), authentication.second_person()));
+    let background = CancellationToken::new();
     let queries = super::query_api::options(stop.clone(), authentication.second_person());
     let projecting = export.observed(ProjectorOptions { alarm: alarm.clone(), ..ProjectorOptions::default() });
     let (leaving, projector) = (&stop, Some(&projecting.health));
@@ -100,7 +107,6 @@ pub(crate) async fn run(args: DevArgs) -> RoleResult {
         Watched { event_store: &event_store, pool: &pool, alarms: &alarms, leaving, closed: &background, projector };
     let Watching { guard, dependencies, probes } = watched.start(Some(&door), Some(&queries.stats));
     door.waits_behind("the log, which is compared with the views", probes.clone());
-    let own = services_at.parse().ok().and_then(|at| Rule::of(&at));
     let (settings, leaving) = (with_own_participants(args.driving.settings(own)?, &services_at), stop.clone());
     let start = async {
         guard.verified().await;

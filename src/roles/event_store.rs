@@ -13,16 +13,15 @@ use http_server::ListenerFiles;
 use maintenance::command::{backup, check};
 use rustix::fs::Mode;
 use servers::NodeUsers;
+use signals::reload::Reload;
 
 use super::RoleResult;
-use crate::signals;
 use command_line::data_folder::DataFolder;
 use command_line::output;
 use command_line::running::Running;
 
 /// Options of `tenuto event-store`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct EventStoreArgs {
     #[command(subcommand)]
     command: Option<EventStoreCommand>,
@@ -74,18 +73,18 @@ enum ProjectionsArg {
     System,
 }
 
-pub(crate) async fn run(args: EventStoreArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
+pub(crate) async fn run(args: EventStoreArgs, reload: Reload) -> Result<ExitCode, Box<dyn std::error::Error>> {
     // This process writes only the log, which no other user may read.
     rustix::process::umask(Mode::from_raw_mode(0o077));
     match args.command {
-        None => serve(args.node).await.map(|()| ExitCode::SUCCESS),
+        None => serve(args.node, reload).await.map(|()| ExitCode::SUCCESS),
         Some(EventStoreCommand::Check(args)) => Ok(check::run(&args)?),
         Some(EventStoreCommand::Backup(args)) => Ok(backup::run(args).await?),
     }
 }
 
-async fn serve(args: NodeArgs) -> RoleResult {
-    let stop = signals::stop_token()?;
+async fn serve(args: NodeArgs, reload: Reload) -> RoleResult {
+    let (stop, asked) = signals::stop::of_role()?;
     let users = args.users.passwords()?;
     // Clients that give a password, and not in plain text, may come from other machines.
     let is_protected = users.is_some() && args.tls.tls_certificate.is_some();
@@ -98,6 +97,8 @@ async fn serve(args: NodeArgs) -> RoleResult {
     let (address, tls) = (args.listen, args.tls);
     let options = NodeOptions { address, advertised, system_projections, tls, users, ..NodeOptions::in_folder(folder) };
     let node = Node::start(options).await?;
+    let tls = node.tls();
+    tokio::spawn(reload.run(asked, move |args: &EventStoreArgs| Ok(tls::prepare(tls.as_ref(), &args.node.tls)?)));
     let running =
         Running { pid: std::process::id(), server: None, event_store: node.connection_string(), postgres: None };
     let _record = running.record(&args.data.data);

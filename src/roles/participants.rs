@@ -9,7 +9,6 @@ use secrets::{SecretString, exposed};
 use sqlx::PgPool;
 
 use super::{HTTP_SERVER, RoleResult};
-use crate::signals;
 use command_line::output;
 use http_server::Listen;
 use http_server::door::{Door, STARTING};
@@ -17,6 +16,7 @@ use probes::health::Dependencies;
 use probes::metrics::Sources;
 use probes::{health, metrics};
 use servers::ServerUrls;
+use signals::reload::Reload;
 use signing::ParticipantSecretsOption;
 use supervisor::{Supervisor, TaskHealth};
 
@@ -60,14 +60,15 @@ impl Mail {
     }
 }
 
-pub(crate) async fn run(args: ParticipantsArgs) -> RoleResult {
-    let stop = signals::stop_token()?;
+pub(crate) async fn run(args: ParticipantsArgs, reload: Reload) -> RoleResult {
+    let (stop, asked) = signals::stop::of_role()?;
     let postgres = args.servers.named_postgres()?;
     let alarm = LogAlarm::default();
     let options = Options { alarm: alarm.clone(), secrets: args.secrets.participant_secrets(), ..args.mail.options()? };
     let log = if args.by_events { Some(EventStore::connect(args.servers.named_event_store()?)?) } else { None };
     let listener = args.listen.bind(None).await?;
-    let url = listener.url()?;
+    let (url, controls) = (listener.url()?, listener.controls());
+    tokio::spawn(reload.run(asked, move |args: &ParticipantsArgs| Ok(controls.prepare(&args.listen)?)));
     let (open, access_log) = (listener.warning(), listener.access_log().clone());
     let door = Door::new(STARTING);
     let health_of_tasks = TaskHealth::default();

@@ -12,18 +12,17 @@ use projector::ProjectorOptions;
 
 use super::watched::{Alarms, Watched, Watching, wait_for_servers};
 use super::{HTTP_SERVER, RoleResult};
-use crate::signals;
 use command_line::output;
 use http_server::door::{Door, STARTING};
 use http_server::{Listen, ListenerFiles, ShareArgs};
 use servers::ServerUrls;
 use servers::stream_prefix::{adopt_begun, adopt_in_time};
+use signals::reload::Reload;
 use supervisor::Supervisor;
 use traces::{CollectorArgs, Export, Sampling};
 
 /// Options of `tenuto projector`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ProjectorArgs {
     #[command(subcommand)]
     command: Option<ProjectorCommand>,
@@ -54,30 +53,32 @@ enum ProjectorCommand {
     Retry(parked::RetryArgs),
 }
 
-pub(crate) async fn run(args: ProjectorArgs) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let listen = Listen { listen: args.listen, exposure: args.exposure, tls: args.tls, shares: ShareArgs::default() };
+impl ProjectorArgs {
+    fn listen(&self) -> Listen {
+        let (exposure, tls) = (self.exposure.clone(), self.tls.clone());
+        Listen { listen: self.listen, exposure, tls, shares: ShareArgs::default() }
+    }
+}
+
+pub(crate) async fn run(args: ProjectorArgs, reload: Reload) -> Result<ExitCode, Box<dyn std::error::Error>> {
     match args.command {
-        None => Box::pin(project(&args.servers, &listen, &args.authentication, (&args.collector, args.sampling)))
-            .await
-            .map(|()| ExitCode::SUCCESS),
+        None => Box::pin(project(&args, reload)).await.map(|()| ExitCode::SUCCESS),
         Some(ProjectorCommand::Parked(args)) => Ok(parked::list(args).await?),
         Some(ProjectorCommand::Retry(args)) => Ok(parked::retry(args).await?),
     }
 }
 
-async fn project(
-    servers: &ServerUrls,
-    listen: &Listen,
-    authentication: &AuthenticationArgs,
-    (collector, sampling): (&CollectorArgs, Sampling),
-) -> RoleResult {
-    let stop = signals::stop_token()?;
-    let authentication = authentication.begin()?;
+async fn project(args: &ProjectorArgs, reload: Reload) -> RoleResult {
+    let (stop, asked) = signals::stop::of_role()?;
+    let (servers, authentication) = (&args.servers, args.authentication.begin()?);
     let event_store = EventStore::connect(servers.named_event_store()?)?;
     let postgres = servers.named_postgres()?;
-    let mut export = Export::new(collector, sampling, &event_store)?;
-    let listener = listen.bind(authentication.of_gate()).await?;
-    let url = listener.url()?;
+    let mut export = Export::new(&args.collector, args.sampling, &event_store)?;
+    let listener = args.listen().bind(authentication.of_gate()).await?;
+    let (url, controls, of_reload) = (listener.url()?, listener.controls(), authentication.clone());
+    tokio::spawn(reload.run(asked, move |args: &ProjectorArgs| {
+        Ok(controls.prepare(&args.listen())?.and(of_reload.prepare(&args.authentication)?))
+    }));
     let (door, alarms) = (Door::new(STARTING), Alarms { traces: export.figures.clone(), ..Alarms::of(&listener) });
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());
     tasks.run(HTTP_SERVER, http_server::serve(listener, door.router(), stop.clone()));

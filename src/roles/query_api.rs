@@ -1,7 +1,7 @@
 //! `tenuto query-api`: GraphQL over the views, and over the log for what was.
 
 use access::SecondPerson;
-use authentication::{Authentication, AuthenticationArgs, ConsoleClient};
+use authentication::{Authentication, AuthenticationArgs};
 use axum::Router;
 use clap::Args;
 use event_store::EventStore;
@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::watched::{Alarms, Watched};
 use super::{HTTP_SERVER, RoleResult};
-use crate::signals;
 use command_line::output;
 use http_server::door::{Door, STARTING};
 use http_server::{Listen, Listener};
-use query_api::{ConsoleIssuer, ConsoleOptions, refused_while};
+use query_api::{ConsoleOptions, refused_while};
 use servers::ServerUrls;
 use servers::stream_prefix::adopt_begun;
+use signals::reload::Reload;
 use supervisor::Supervisor;
 
 /// Options of `tenuto query-api`.
@@ -50,16 +50,9 @@ pub(super) fn options(leaving: CancellationToken, second_person: SecondPerson) -
 /// reference services if their callers are not authenticated.
 pub(super) fn console(listener: &Listener, authentication: &Authentication, is_dev: bool) -> ConsoleOptions {
     let authenticates = authentication.of_gate().is_some();
-    let issuers = authentication.console_clients().iter().cloned();
-    let issuers = issuers.map(|ConsoleClient { issuer: name, url, client_id, scope }| ConsoleIssuer {
-        name,
-        url,
-        client_id,
-        scope,
-    });
     ConsoleOptions {
         authenticates,
-        issuers: issuers.collect(),
+        issuers: authentication.console_issuers(),
         takes_commands: is_dev,
         has_reference_services: is_dev && !authenticates,
         is_open: listener.is_open(),
@@ -72,13 +65,16 @@ pub(super) fn of_log(log: &EventStore, pool: &PgPool, leaving: &CancellationToke
     audits.merge(lab::http::router(log.clone(), leaving.clone()))
 }
 
-pub(crate) async fn run(args: QueryApiArgs) -> RoleResult {
-    let stop = signals::stop_token()?;
+pub(crate) async fn run(args: QueryApiArgs, reload: Reload) -> RoleResult {
+    let (stop, asked) = signals::stop::of_role()?;
     let event_store = EventStore::connect(args.servers.named_event_store()?)?;
     let postgres = args.servers.named_postgres()?;
     let authentication = args.authentication.begin()?;
     let listener = args.listen.bind(authentication.of_gate()).await?;
-    let url = listener.url()?;
+    let (url, controls, of_reload) = (listener.url()?, listener.controls(), authentication.clone());
+    tokio::spawn(reload.run(asked, move |args: &QueryApiArgs| {
+        Ok(controls.prepare(&args.listen)?.and(of_reload.prepare(&args.authentication)?))
+    }));
     let takes_commands = args.command_url.is_some();
     let commands = args.command_url.map(|url| Forward::new(COMMANDS, &url, stop.clone())).transpose()?;
     let of_console = ConsoleOptions { takes_commands, ..console(&listener, &authentication, false) };

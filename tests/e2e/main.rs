@@ -39,6 +39,7 @@ mod past;
 mod prefix;
 mod probes;
 mod process;
+mod reloads;
 mod reset;
 mod restarts;
 mod secrets;

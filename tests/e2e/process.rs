@@ -28,8 +28,13 @@ impl Process {
     /// The same, with its standard error sent there.
     pub fn with_errors_to(arguments: &[&str], environment: &[(&str, &str)], errors: Stdio) -> Self {
         let mut command = binary();
-        command.args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(errors);
-        let mut child = command.spawn().unwrap();
+        command.args(arguments).envs(environment.iter().copied()).stderr(errors);
+        Self::of(command)
+    }
+
+    /// Starts this command.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {

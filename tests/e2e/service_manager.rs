@@ -12,6 +12,7 @@ use crate::process::{Address, LIMIT, Process, until};
 /// How long the service manager waits for a sign of life, in microseconds.
 const PATIENCE_USEC: &str = "600000";
 const READY: &str = "READY=1";
+const RELOADING: &str = "RELOADING=1";
 const STOPPING: &str = "STOPPING=1";
 const ALIVE: &str = "WATCHDOG=1";
 
@@ -62,6 +63,11 @@ fn life(manager: &Manager, role: &str, process: Process) -> Vec<String> {
         let living = manager.messages_until(ALIVE);
         assert!(!has(&living, STOPPING), "{role}: {living:?}");
     }
+    process.signal(rustix::process::Signal::HUP);
+    let reloading = manager.messages_until(RELOADING);
+    let last = reloading.last().unwrap();
+    assert!(last.contains("\nMONOTONIC_USEC="), "{role}: the type notify-reload needs the time: {last}");
+    manager.messages_until(READY);
     process.signal(rustix::process::Signal::TERM);
     manager.messages_until(STOPPING);
     let mut process = process;

@@ -1,14 +1,14 @@
 //! The drivers of an instance: at most one for each order, and a bound for all of them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use domain::ids::OrderId;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::driver::message::{Message, Placed, Start};
 use crate::lock::lock;
+use crate::permits::{Permit, Permits};
 
 /// No driver is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,38 +18,37 @@ pub(crate) struct Full;
 #[derive(Debug)]
 pub(crate) struct Drivers {
     inboxes: Mutex<HashMap<OrderId, Sender<Message>>>,
-    permits: Arc<Semaphore>,
+    permits: Permits,
     /// Permits for operators' commands, however many orders have a driver.
-    reserve: Arc<Semaphore>,
-    max_active: usize,
+    reserve: Permits,
 }
 
 impl Drivers {
     /// At most `max_active` drivers, and `reserve` more for operators' commands.
     pub fn new(max_active: usize, reserve: usize) -> Self {
-        Self {
-            inboxes: Mutex::default(),
-            permits: Arc::new(Semaphore::new(max_active)),
-            reserve: Arc::new(Semaphore::new(reserve)),
-            max_active,
-        }
+        Self { inboxes: Mutex::default(), permits: Permits::new(max_active), reserve: Permits::new(reserve) }
+    }
+
+    /// From now on, at most `max_active` drivers. Those that run go on.
+    pub fn resize(&self, max_active: usize) {
+        self.permits.resize(max_active);
     }
 
     /// How many more drivers may start.
     pub fn free(&self) -> usize {
-        self.permits.available_permits()
+        self.permits.free()
     }
 
     /// Whether enough drivers are free for work that another instance could do as well.
     pub fn has_room(&self) -> bool {
-        self.free() >= self.max_active / 4
+        self.free() >= self.permits.most() / 4
     }
 
     /// How many drivers one participant may hold while few are free: a quarter of the free ones. So
     /// some are left for other participants, however many are silent. `None`: enough are free.
     pub fn share(&self) -> Option<usize> {
         let free = self.free();
-        (free < self.max_active / 2).then_some(free / 4)
+        (free < self.permits.most() / 2).then_some(free / 4)
     }
 
     /// How many orders have a driver.
@@ -58,13 +57,13 @@ impl Drivers {
     }
 
     /// A permit for a driver.
-    pub fn permit(&self) -> Result<OwnedSemaphorePermit, Full> {
-        self.permits.clone().try_acquire_owned().map_err(|_| Full)
+    pub fn permit(&self) -> Result<Permit, Full> {
+        self.permits.try_take().ok_or(Full)
     }
 
     /// A permit for the driver of an order that an operator sends a command.
-    pub fn permit_for_operator(&self) -> Result<OwnedSemaphorePermit, Full> {
-        self.permit().or_else(|Full| self.reserve.clone().try_acquire_owned().map_err(|_| Full))
+    pub fn permit_for_operator(&self) -> Result<Permit, Full> {
+        self.permit().or_else(|Full| self.reserve.try_take().ok_or(Full))
     }
 
     /// Delivers a message to the order's driver. `start` starts a driver if the order has none.

@@ -21,7 +21,7 @@ use domain::order::{
 use domain::workflow::Workflow;
 use event_store::{AppendError, Position};
 use tokio::sync::mpsc::{self, Sender};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::deciding::decided;
@@ -34,6 +34,7 @@ use crate::log::Log;
 use crate::order_figures::OrderFigures;
 use crate::orders::{Cause, LoadError, LoadedOrder, Lost, Orders, SaveError, Saved, Unreadable};
 use crate::participants::Participants;
+use crate::permits::Permit;
 use crate::postponed::PostponedOrders;
 use crate::workflows::Workflows;
 pub use results::{Accepted, Claim, CommandError, PlaceError, WaitingRequest};
@@ -133,6 +134,11 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     /// What this instance counts of orders.
     pub(crate) fn figures(&self) -> &OrderFigures {
         self.0.orders.figures()
+    }
+
+    /// From now on, this instance drives at most so many orders.
+    pub(crate) fn resize(&self, max_active: usize) {
+        self.0.drivers.resize(max_active);
     }
 
     /// How many orders this instance drives now.
@@ -410,7 +416,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     }
 
     /// Starts the driver of an order that was just placed.
-    fn begin(&self, order_id: OrderId, placed: Placed, late: bool, permit: OwnedSemaphorePermit) {
+    fn begin(&self, order_id: OrderId, placed: Placed, late: bool, permit: Permit) {
         let id = order_id.clone();
         self.0.drivers.deliver_placed(order_id, placed, late, |start| self.start(id, start, permit));
     }
@@ -430,7 +436,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     }
 
     /// Starts a driver. The registry of drivers calls this while it is locked.
-    fn start(&self, order_id: OrderId, start: Start, permit: OwnedSemaphorePermit) -> Sender<Message> {
+    fn start(&self, order_id: OrderId, start: Start, permit: Permit) -> Sender<Message> {
         let (inbox, messages) = mpsc::channel(INBOX);
         let driver = Driver::new(self.0.clone(), order_id, messages);
         // Boxed, since a runtime moves a task several times until it is done, and this one has 11
@@ -442,10 +448,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         inbox
     }
 
-    fn unless_leaving(
-        &self,
-        permit: impl FnOnce(&Drivers) -> Result<OwnedSemaphorePermit, Full>,
-    ) -> Result<OwnedSemaphorePermit, Full> {
+    fn unless_leaving(&self, permit: impl FnOnce(&Drivers) -> Result<Permit, Full>) -> Result<Permit, Full> {
         if self.0.shutdown.is_leaving() { Err(Full) } else { permit(&self.0.drivers) }
     }
 }

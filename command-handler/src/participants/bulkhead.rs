@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::workflow::address::AddressFault;
+use http_client::Destinations;
+use live::Live;
 use reqwest::Url;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use super::breaker::{Breaker, CLOSED, Change, CircuitOpen, HALF_OPEN, OPEN, Pass, Reading};
 use super::{NotSent, Settings};
 use crate::lock::lock;
+use crate::permits::{Permit, Permits};
 
 /// The states of a circuit, from good to bad.
 pub const CIRCUIT_STATES: [&str; 3] = [CLOSED, HALF_OPEN, OPEN];
@@ -33,8 +35,8 @@ pub(crate) const CIRCUIT_CAUSES: [&str; 2] = [UNCLEAR, MISCONFIGURED];
 /// Services by URL, as the workflows have it: there are as many as there are participants.
 #[derive(Debug, Clone)]
 pub(super) struct Services {
-    settings: Settings,
-    max_calls: usize,
+    settings: Live<Settings>,
+    max_calls: Live<usize>,
     known: Arc<Mutex<HashMap<String, Arc<Service>>>>,
 }
 
@@ -42,15 +44,14 @@ pub(super) struct Services {
 #[derive(Debug)]
 pub(super) struct Service {
     /// Calls at once: more of them would only wait there, or be refused.
-    turns: Arc<Semaphore>,
-    max_calls: usize,
+    turns: Permits,
     /// Attempts that wait for a turn or have one; each has an order's driver.
     attempts: AtomicUsize,
     breaker: Arc<Breaker>,
     /// What workflows call it.
     names: Mutex<BTreeSet<String>>,
-    /// Where it is. Settings do not change while the process runs.
-    address: Result<Url, AddressFault>,
+    /// Where it is.
+    address: Mutex<Result<Url, AddressFault>>,
     /// Where its actions are asked for: as many as its workflows name.
     actions: Mutex<HashMap<String, Url>>,
     /// The circuits to those of its actions that failed by a mistake.
@@ -118,7 +119,7 @@ pub struct Admitted {
     action: String,
     /// It tries whether a mistake is corrected.
     trial: Option<Pass>,
-    _turn: OwnedSemaphorePermit,
+    _turn: Permit,
 }
 
 /// A place among the attempts at a service.
@@ -133,12 +134,34 @@ impl Drop for Place {
 
 impl Services {
     pub fn new(settings: Settings, max_calls: usize) -> Self {
-        Self { settings, max_calls, known: Arc::default() }
+        Self { settings: Live::new(settings), max_calls: Live::new(max_calls), known: Arc::default() }
+    }
+
+    /// Whether these are the hosts that requests may go to.
+    pub fn permits(&self, destinations: &Destinations) -> bool {
+        self.settings.get().destinations == *destinations
+    }
+
+    #[cfg(test)]
+    pub fn limits(&self) -> (Destinations, usize) {
+        (self.settings.get().destinations.clone(), *self.max_calls.get())
+    }
+
+    /// From now on, requests go to these hosts, and at most so many to one service at once.
+    pub fn change(&self, destinations: Destinations, max_calls: usize) {
+        let known = lock(&self.known);
+        self.settings.set(Settings { destinations, ..(*self.settings.get()).clone() });
+        self.max_calls.set(max_calls);
+        for (url, service) in &*known {
+            service.turns.resize(max_calls);
+            *lock(&service.address) = self.settings.get().resolve(url);
+            lock(&service.actions).clear();
+        }
     }
 
     /// Why a URL is no address here, if it is none.
     pub fn address_fault(&self, url: &str) -> Option<AddressFault> {
-        self.settings.resolve(url).err()
+        self.settings.get().resolve(url).err()
     }
 
     /// The service at this URL.
@@ -148,12 +171,11 @@ impl Services {
             return service.clone();
         }
         let service = Arc::new(Service {
-            turns: Arc::new(Semaphore::new(self.max_calls)),
-            max_calls: self.max_calls,
+            turns: Permits::new(*self.max_calls.get()),
             attempts: AtomicUsize::new(0),
             breaker: Arc::default(),
             names: Mutex::default(),
-            address: self.settings.resolve(url),
+            address: Mutex::new(self.settings.get().resolve(url)),
             actions: Mutex::default(),
             mistakes: Mutex::default(),
         });
@@ -198,8 +220,8 @@ impl Service {
     }
 
     /// Why it has no address here, if it has none.
-    pub fn address_fault(&self) -> Option<&AddressFault> {
-        self.address.as_ref().err()
+    pub fn address_fault(&self) -> Option<AddressFault> {
+        lock(&self.address).as_ref().err().cloned()
     }
 
     /// The URL of an action.
@@ -208,7 +230,7 @@ impl Service {
         if let Some(target) = actions.get(action) {
             return Ok(target.clone());
         }
-        let base = self.address.as_ref().map_err(ToString::to_string)?;
+        let base = lock(&self.address).clone().map_err(|fault| fault.to_string())?;
         let target = format!("{}/{action}", base.as_str().trim_end_matches('/'));
         let target = Url::parse(&target).map_err(|error| format!("the address of the participant is none: {error}"))?;
         actions.insert(action.to_owned(), target.clone());
@@ -234,13 +256,13 @@ impl Service {
     ) -> Result<Admitted, NotSent> {
         let before = self.attempts.fetch_add(1, Ordering::Relaxed);
         let place = Place(self.clone());
-        if share.is_some_and(|share| before >= share.max(self.max_calls)) {
+        if share.is_some_and(|share| before >= share.max(self.turns.most())) {
             return Err(NotSent::NoTurn(format!(
                 "{before} attempts at this participant are under way or waiting already"
             )));
         }
         loop {
-            let turn = timeout_at(deadline, self.turns.clone().acquire_owned()).await;
+            let turn = timeout_at(deadline, self.turns.take()).await;
             let Ok(Ok(turn)) = turn else {
                 return Err(NotSent::NoTurn(
                     "no turn came in time: too many calls to this participant are under way".to_owned(),
@@ -277,7 +299,7 @@ impl Service {
     /// Whether an attempt would have a place, where each service may hold so many of the instance's
     /// drivers.
     pub fn has_room(&self, share: usize) -> bool {
-        self.attempts.load(Ordering::Relaxed) < share.max(self.max_calls)
+        self.attempts.load(Ordering::Relaxed) < share.max(self.turns.most())
     }
 
     fn state(&self) -> ServiceState {
@@ -288,7 +310,7 @@ impl Service {
             participants: lock(&self.names).iter().cloned().collect(),
             circuit,
             cause: (circuit != CLOSED).then_some(UNCLEAR),
-            calls_in_flight: self.max_calls.saturating_sub(self.turns.available_permits()),
+            calls_in_flight: self.turns.taken(),
             attempts_waiting: waiting,
             failures_in_a_row: failures,
             last_error,
@@ -401,6 +423,21 @@ mod tests {
         let refused = service.admit("go", soon(), None).await.unwrap_err();
         assert!(text(&refused).contains("no turn came in time"), "{refused:?}");
         assert_eq!(service.attempts.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_hosts_and_another_number_of_calls_count_for_known_services_too() {
+        let services = Services::new(Settings::default(), 1);
+        let service = services.at("http://p");
+        let _first = service.admit("go", soon(), None).await.unwrap();
+        let only = |host: &str| Destinations::new(vec![host.parse().unwrap()]);
+        services.change(only("other"), 2);
+        assert!(service.address_fault().is_some() && service.target("go").is_err());
+        services.change(only("p"), 2);
+        assert!(service.address_fault().is_none() && service.target("go").is_ok());
+        let _second = service.admit("go", soon(), None).await.unwrap();
+        assert_eq!(service.state().calls_in_flight, 2);
+        assert_eq!(services.at("http://q").turns.most(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,8 @@ use domain::ids::OrderId;
 use domain::order::{Direction, Reply};
 use domain::workflow::address::AddressFault;
 use domain::workflow::{Participant, Workflow};
-use http_client::ParticipantTls;
+use http_client::{Destinations, ParticipantTls};
+use live::{Change, Live};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
@@ -27,7 +28,8 @@ const LARGEST_ANSWER: usize = 256 * 1024;
 /// Participants over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpParticipants {
-    clients: ClientsByPort,
+    clients: Live<ClientsByPort>,
+    tls: ParticipantTls,
     /// Where later answers are to be sent: this instance, or the load balancer before it.
     callback_base: String,
     signing: RequestSigning,
@@ -49,10 +51,27 @@ impl HttpParticipants {
         max_calls: usize,
         tls: &ParticipantTls,
     ) -> Result<Self, reqwest::Error> {
-        let clients = ClientsByPort::new(&settings.destinations, tls)?;
+        let (clients, tls) = (Live::new(ClientsByPort::new(&settings.destinations, tls)?), tls.clone());
         let callback_base = callback_base.trim_end_matches('/').to_owned();
         let signing = RequestSigning::default();
-        Ok(Self { clients, callback_base, signing, services: Services::new(settings, max_calls) })
+        Ok(Self { clients, tls, callback_base, signing, services: Services::new(settings, max_calls) })
+    }
+
+    /// What permits these hosts, and so many calls to one participant at once. Other hosts get
+    /// other connections; requests under way are finished on theirs.
+    pub(crate) fn prepare(&self, destinations: Destinations, max_calls: usize) -> Result<Change, reqwest::Error> {
+        let change = if self.services.permits(&destinations) {
+            Change::default()
+        } else {
+            Change::default().set(&self.clients, ClientsByPort::new(&destinations, &self.tls)?)
+        };
+        let services = self.services.clone();
+        Ok(change.then(move || services.change(destinations, max_calls)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn limits(&self) -> (Destinations, usize) {
+        self.services.limits()
     }
 
     /// Signs requests, and gives their callbacks tokens.
@@ -100,7 +119,7 @@ impl HttpParticipants {
     async fn answer(&self, target: &Url, ask: &ActionRequest) -> Result<(Option<StatusCode>, Reply), NoAnswer> {
         let body = Bytes::from(body_of(ask)?);
         let request = |client: &reqwest::Client| self.request(client, target, ask, body.clone());
-        let (sent, is_sent_twice) = self.clients.of(target).send(request).await;
+        let (sent, is_sent_twice) = self.clients.get().of(target).send(request).await;
         if !is_sent_twice {
             return reply(sent, ask, ask.attempt.unsure).await;
         }
@@ -198,7 +217,7 @@ impl Participants for HttpParticipants {
         address_faults(workflow, |name, url| {
             let service = self.services.at(url);
             service.serves(name);
-            service.address_fault().cloned()
+            service.address_fault()
         })
     }
 }

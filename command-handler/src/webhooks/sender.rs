@@ -6,6 +6,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use domain::webhook::WebhookId;
 use http_client::{Destinations, NotPermitted, ParticipantTls, no_answer, retry_after};
+use live::{Change, Live};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use reqwest::{Response, StatusCode, Url};
 use signing::webhook::{self, WebhookSecret};
@@ -32,6 +33,13 @@ pub struct WebhookSetup {
 /// Sends notifications. Clones share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
+    current: Live<Current>,
+    tls: ParticipantTls,
+}
+
+/// With what a request is sent.
+#[derive(Debug)]
+struct Current {
     clients: ClientsByPort,
     destinations: Destinations,
     timeout: Duration,
@@ -77,13 +85,31 @@ impl Tried {
 impl Sender {
     /// Redirects are not followed, and only permitted hosts are connected to.
     pub fn new(setup: &WebhookSetup) -> Result<Self, reqwest::Error> {
-        let clients = ClientsByPort::new(&setup.destinations, &setup.tls)?;
-        Ok(Self { clients, destinations: setup.destinations.clone(), timeout: setup.timeout })
+        let WebhookSetup { destinations, tls, timeout, .. } = setup.clone();
+        let clients = ClientsByPort::new(&destinations, &tls)?;
+        Ok(Self { current: Live::new(Current { clients, destinations, timeout }), tls })
+    }
+
+    /// What permits these hosts, and so much time for an answer. Other hosts get other connections.
+    pub(crate) fn prepare(&self, destinations: Destinations, timeout: Duration) -> Result<Change, reqwest::Error> {
+        let current = self.current.get();
+        let clients = if current.destinations == destinations {
+            current.clients.clone()
+        } else {
+            ClientsByPort::new(&destinations, &self.tls)?
+        };
+        Ok(Change::default().set(&self.current, Current { clients, destinations, timeout }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn limits(&self) -> (Destinations, Duration) {
+        let current = self.current.get();
+        (current.destinations.clone(), current.timeout)
     }
 
     /// Checks the host of a URL, as far as its name tells.
     pub(crate) fn check(&self, url: &Url) -> Result<(), NotPermitted> {
-        self.destinations.check(url)
+        self.current.get().destinations.check(url)
     }
 
     pub(crate) async fn send(&self, message: Message<'_>) -> Tried {
@@ -116,12 +142,12 @@ impl Sender {
         let url = Url::parse(url).map_err(|error| format!("its URL cannot be read: {error}"))?;
         // The configuration may have changed since the URL was given.
         self.check(&url).map_err(|error| error.to_string())?;
-        let now = Utc::now().timestamp();
+        let (now, current) = (Utc::now().timestamp(), self.current.get());
         let signature = webhook::sign(secrets, id, now, &body);
         let request = |client: &reqwest::Client| {
             client
                 .post(url.clone())
-                .timeout(self.timeout)
+                .timeout(current.timeout)
                 .header(CONTENT_TYPE, "application/json")
                 .header(USER_AGENT, concat!("Tenuto/", env!("CARGO_PKG_VERSION")))
                 .header(webhook::ID, id)
@@ -129,7 +155,7 @@ impl Sender {
                 .header(webhook::SIGNATURE, &signature)
                 .body(body.clone())
         };
-        let (sent, _) = self.clients.of(&url).send(request).await;
+        let (sent, _) = current.clients.of(&url).send(request).await;
         sent.map_err(|error| no_answer(&error))
     }
 }

@@ -17,7 +17,14 @@ pub struct Exposure {
     #[arg(long, env = "TENUTO_INSECURE_OPEN")]
     insecure_open: bool,
     /// Names under which clients reach this server, besides localhost and loopback addresses
-    #[arg(long, env = "TENUTO_ALLOWED_HOSTS", value_name = "NAME,…", value_delimiter = ',', value_parser = parse_host)]
+    #[arg(
+        long,
+        env = "TENUTO_ALLOWED_HOSTS",
+        value_name = "NAME,…",
+        value_delimiter = ',',
+        value_parser = parse_host,
+        help_heading = live::RELOADED
+    )]
     allowed_hosts: Vec<String>,
     /// Origins of web pages that may send requests, besides the pages of this server
     #[arg(
@@ -25,7 +32,8 @@ pub struct Exposure {
         env = "TENUTO_ALLOWED_ORIGINS",
         value_name = "https://NAME,…",
         value_delimiter = ',',
-        value_parser = browser::parse_allowed
+        value_parser = browser::parse_allowed,
+        help_heading = live::RELOADED
     )]
     allowed_origins: Vec<Origin>,
 }
@@ -74,6 +82,13 @@ impl Names {
     pub fn warning(&self) -> Option<String> {
         let address = self.exposed?;
         Some(format!("{address} is open: callers are not authenticated, and each of them can do everything"))
+    }
+
+    /// These, with the hosts and origins of other options. Who is let in stays.
+    #[must_use]
+    pub fn with(&self, exposure: &Exposure) -> Self {
+        let hosts = self.hosts.as_ref().map(|_| exposure.allowed_hosts.clone());
+        Self { hosts, origins: exposure.allowed_origins.clone(), exposed: self.exposed }
     }
 
     /// Refuses a request that names another server, or that a page of another origin sends.

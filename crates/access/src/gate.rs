@@ -4,21 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
+use live::{Change, Live};
 
 use crate::Refusal;
 use crate::admitted::Admitted;
 use crate::authenticate::{Authenticate, Bearer, NotAuthenticated};
 use crate::browser::opens_a_page;
 use crate::caller::{Caller, Reach};
-use crate::exposure::Names;
+use crate::exposure::{Exposure, Names};
 use crate::operation::Operation;
 use crate::routes::{self, Found};
 use crate::table::{is_public, takes_a_callback_token};
 
-/// The gate of a listener.
+/// The gate of a listener. Clones are the same gate.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    names: Names,
+    names: Live<Names>,
     /// `None`: callers are not authenticated.
     authenticate: Option<Arc<dyn Authenticate>>,
 }
@@ -61,17 +62,22 @@ impl fmt::Display for Forbidden {
 impl Gate {
     /// A gate that lets everybody in who uses the right name.
     pub fn open(names: Names) -> Self {
-        Self { names, authenticate: None }
+        Self { names: Live::new(names), authenticate: None }
     }
 
     /// A gate that lets in whom the table lets in.
     pub fn authenticated(names: Names, authenticate: Arc<dyn Authenticate>) -> Self {
-        Self { names, authenticate: Some(authenticate) }
+        Self { names: Live::new(names), authenticate: Some(authenticate) }
+    }
+
+    /// What lets in by the names of other options from now on.
+    pub fn prepare(&self, exposure: &Exposure) -> Change {
+        Change::default().set(&self.names, self.names.get().with(exposure))
     }
 
     /// What an operator has to know.
     pub fn warning(&self) -> Option<String> {
-        self.names.warning()
+        self.names.get().warning()
     }
 
     /// Whether callers are authenticated.
@@ -93,7 +99,7 @@ impl Gate {
         headers: &HeaderMap,
         certificate: Option<&[String]>,
     ) -> Result<Admitted, Denied> {
-        self.names.admit(method, uri, headers)?;
+        self.names.get().admit(method, uri, headers)?;
         let Some(authenticate) = &self.authenticate else { return Ok(Admitted::without_credentials(Caller::Anyone)) };
         let operation = match routes::operation(method, uri.path()) {
             // The page at the address of queries shows credentials with the queries that it sends.

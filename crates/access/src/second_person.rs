@@ -1,16 +1,16 @@
 //! Which operations of operators a second person has to approve.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
+use live::{Change, Live};
 use rust_decimal::Decimal;
 
 use crate::role::Role;
 
-/// The rules of a role. The first one that applies counts.
+/// The rules of a role. The first one that applies counts. Clones change together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SecondPerson(Arc<[Rule]>);
+pub struct SecondPerson(Live<Vec<Rule>>);
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,30 +35,37 @@ impl SecondPerson {
 
     /// These rules.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
-        Self(rules.into_iter().collect())
+        Self(Live::new(rules.into_iter().collect()))
+    }
+
+    /// What replaces these rules by others.
+    pub fn prepare(&self, other: &Self) -> Change {
+        Change::default().set(&self.0, other.0.get().to_vec())
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.get().is_empty()
     }
 
     /// The rule for an operation on one order.
-    pub fn of_order(&self, operation: &str, workflow: &str, total: Decimal) -> Option<&Rule> {
-        self.0.iter().find(|rule| {
+    pub fn of_order(&self, operation: &str, workflow: &str, total: Decimal) -> Option<Rule> {
+        let rules = self.0.get();
+        let found = rules.iter().find(|rule| {
             rule.operations.contains(operation)
                 && rule.above_orders.is_none()
                 && (rule.workflows.is_empty() || rule.workflows.contains(workflow))
                 && rule.above_total.is_none_or(|limit| total > limit)
-        })
+        });
+        found.cloned()
     }
 
     /// The rule for a batch of so many orders. Which orders they are is known only at their turn,
     /// so a rule for some workflows or totals counts for every batch.
-    pub fn of_batch(&self, operation: &str, orders: u64) -> Option<&Rule> {
+    pub fn of_batch(&self, operation: &str, orders: u64) -> Option<Rule> {
         let applies =
             |rule: &&Rule| rule.operations.contains(operation) && rule.above_orders.is_none_or(|limit| orders > limit);
-        self.0.iter().find(applies)
+        self.0.get().iter().find(applies).cloned()
     }
 }
 
@@ -87,10 +94,10 @@ mod tests {
         };
         let rules = SecondPerson::new([large.clone(), rule("skip")]);
         let of = |operation, workflow, total| rules.of_order(operation, workflow, Decimal::new(total, 0));
-        assert_eq!(of("cancel", "wholesale", 1_001), Some(&large));
+        assert_eq!(of("cancel", "wholesale", 1_001).as_ref(), Some(&large));
         assert_eq!(of("cancel", "wholesale", 1_000), None);
         assert_eq!(of("cancel", "retail", 1_001), None);
-        assert_eq!(of("skip", "retail", 0), Some(&rule("skip")));
+        assert_eq!(of("skip", "retail", 0), Some(rule("skip")));
         assert_eq!(of("retry", "retail", 0), None);
         assert_eq!(SecondPerson::default().of_order("skip", "retail", Decimal::ZERO), None);
     }
@@ -101,8 +108,8 @@ mod tests {
         let some = Rule { above_total: Some(Decimal::ONE), ..rule("cancel") };
         let rules = SecondPerson::new([many.clone(), some.clone()]);
         assert_eq!(rules.of_batch("retry", 20), None);
-        assert_eq!(rules.of_batch("retry", 21), Some(&many));
-        assert_eq!(rules.of_batch("cancel", 1), Some(&some));
+        assert_eq!(rules.of_batch("retry", 21), Some(many));
+        assert_eq!(rules.of_batch("cancel", 1), Some(some));
         assert_eq!(rules.of_order("retry", "retail", Decimal::ZERO), None);
     }
 }

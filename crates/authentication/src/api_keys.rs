@@ -28,10 +28,16 @@ const ADMIN: &str = "admin";
 /// The API keys of a system.
 #[derive(Debug)]
 pub struct ApiKeys {
-    pool: OnceLock<PgPool>,
-    known: Mutex<LruCache<String, Known>>,
+    kept: Arc<Kept>,
     /// The key in the configuration.
     admin: Option<(SecretHash, Arc<Principal>)>,
+}
+
+/// The keys that Postgres keeps.
+#[derive(Debug)]
+struct Kept {
+    pool: OnceLock<PgPool>,
+    known: Mutex<LruCache<String, Known>>,
 }
 
 /// A look-up. `None`: there is no such key.
@@ -53,15 +59,21 @@ struct Key {
 impl ApiKeys {
     /// Knows the key of the configuration, and no other one yet.
     pub fn new(admin: Option<ApiKey>) -> Self {
+        let kept = Kept { pool: OnceLock::new(), known: Mutex::new(LruCache::new(REMEMBERED)) };
+        Self { kept: Arc::new(kept), admin: None }.with_admin(admin)
+    }
+
+    /// The same, with another key of the configuration.
+    pub fn with_admin(&self, admin: Option<ApiKey>) -> Self {
         let principal = Principal { name: ADMIN.to_owned(), roles: [Role::Admin].into(), on_behalf_of: true };
         let admin = admin.map(|key| (key.hash(), Arc::new(principal)));
-        Self { pool: OnceLock::new(), known: Mutex::new(LruCache::new(REMEMBERED)), admin }
+        Self { kept: self.kept.clone(), admin }
     }
 
     /// From now on, keys are looked up in this database.
     pub fn look_up_in(&self, pool: PgPool) {
         // A second database is a mistake of the program, and the first one stays.
-        let _ = self.pool.set(pool).is_ok();
+        let _ = self.kept.pool.set(pool).is_ok();
     }
 
     /// The principal of a key.
@@ -86,12 +98,12 @@ impl ApiKeys {
     }
 
     fn remembered(&self, id: &str) -> Option<Known> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.kept.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(id).filter(|known| known.at.elapsed() < FRESH_FOR).cloned()
     }
 
     async fn look_up(&self, id: &str) -> Result<Known, NotAuthenticated> {
-        let pool = self.pool.get().ok_or_else(|| unavailable("this instance is starting"))?;
+        let pool = self.kept.pool.get().ok_or_else(|| unavailable("this instance is starting"))?;
         let at = Instant::now();
         let row = match timeout(PATIENCE, by_id(pool, id)).await {
             Ok(Ok(row)) => row,
@@ -108,7 +120,7 @@ impl ApiKeys {
         }
         let key = row.map(|row| read(row).map(Arc::new)).transpose()?;
         let found = Known { key, at };
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).put(id.to_owned(), found.clone());
+        self.kept.known.lock().unwrap_or_else(PoisonError::into_inner).put(id.to_owned(), found.clone());
         Ok(found)
     }
 }

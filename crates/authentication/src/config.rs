@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use access::api_key::ApiKey;
 use access::token::{ALGORITHMS, Issuer};
-use access::{NoRole, Principal, Role, SecondPerson, SecondPersonRule};
+use access::{ConsoleIssuer, NoRole, Principal, Role, SecondPerson, SecondPersonRule};
 use jsonwebtoken::Algorithm;
 use rust_decimal::Decimal;
 use secrets::{ExposeSecret, in_file};
@@ -130,19 +130,6 @@ struct WrittenIssuer {
     roles: BTreeMap<String, Vec<String>>,
 }
 
-/// How people sign in to the console with an issuer: by an authorization code with PKCE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsoleClient {
-    /// The issuer's name in the configuration.
-    pub issuer: String,
-    /// The issuer's URL.
-    pub url: String,
-    /// The console's id with it, as a public client.
-    pub client_id: String,
-    /// What the console asks for, separated by spaces.
-    pub scope: String,
-}
-
 fn usual_role_claim() -> String {
     "roles".to_owned()
 }
@@ -161,7 +148,7 @@ pub struct Config {
     /// Whose tokens are accepted.
     pub issuers: Vec<Issuer>,
     /// Where people sign in to the console.
-    pub console: Vec<ConsoleClient>,
+    pub console: Vec<ConsoleIssuer>,
     /// The key of the first administrator.
     pub admin_key: Option<ApiKey>,
     /// The principals of clients, by a name in their certificates.
@@ -184,7 +171,7 @@ fn checked(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let written: Written = toml::from_str(text).map_err(malformed)?;
     let wrong =
         |place: &str, fault: String| ConfigError::Wrong { path: path.to_owned(), place: place.to_owned(), fault };
-    let (mut issuers, mut console): (Vec<Issuer>, Vec<ConsoleClient>) = Default::default();
+    let (mut issuers, mut console): (Vec<Issuer>, Vec<ConsoleIssuer>) = Default::default();
     for (name, issuer) in written.issuers {
         console.extend(issuer.console_client(&name).map_err(|(place, fault)| wrong(&place, fault))?);
         let issuer = issuer.checked(name).map_err(|(place, fault)| wrong(&place, fault))?;
@@ -262,13 +249,13 @@ impl WrittenRule {
 }
 
 impl WrittenIssuer {
-    fn console_client(&self, name: &str) -> Result<Option<ConsoleClient>, Fault> {
+    fn console_client(&self, name: &str) -> Result<Option<ConsoleIssuer>, Fault> {
         let Some(client_id) = self.console_client_id.clone() else { return Ok(None) };
         if client_id.is_empty() || client_id.chars().any(char::is_control) {
             return Err((format!("issuers.{name}.console-client-id"), "it must not be empty".to_owned()));
         }
-        let (issuer, url, scope) = (name.to_owned(), self.url.clone(), self.console_scope.clone());
-        Ok(Some(ConsoleClient { issuer, url, client_id, scope }))
+        let (name, url, scope) = (name.to_owned(), self.url.clone(), self.console_scope.clone());
+        Ok(Some(ConsoleIssuer { name, url, client_id, scope }))
     }
 
     fn checked(self, name: String) -> Result<Issuer, Fault> {
@@ -398,9 +385,9 @@ mod tests {
     fn an_issuer_that_knows_the_console_is_where_people_sign_in() {
         let text = GOOD.replace("role-claim", "console-client-id = \"console\"\nrole-claim");
         let config = checked(Path::new("access.toml"), &text).unwrap();
-        let (issuer, url) = ("company".to_owned(), "https://login.example/realms/shop".to_owned());
+        let (name, url) = ("company".to_owned(), "https://login.example/realms/shop".to_owned());
         let (client_id, scope) = ("console".to_owned(), "openid".to_owned());
-        assert_eq!(config.console, [ConsoleClient { issuer, url, client_id, scope }]);
+        assert_eq!(config.console, [ConsoleIssuer { name, url, client_id, scope }]);
         assert!(fault(&text.replace("\"console\"", "\"\"")).contains("issuers.company.console-client-id"));
     }
 

@@ -75,6 +75,11 @@ impl Source {
         Ok(Self { issuer: issuer.to_owned(), client, started: Instant::now(), keys, fetching })
     }
 
+    /// The issuer's URL.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Runs a check with the issuer's keys. Its keys are fetched before, if they are old, and
     /// fetched again, if the check lacks one.
     pub async fn with_keys<T>(

@@ -13,6 +13,7 @@ pub mod duration;
 pub mod filter;
 pub mod logging;
 pub mod moment;
+pub mod open_files;
 pub mod output;
 pub mod progress;
 pub mod reference;

@@ -6,12 +6,15 @@ mod json;
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use tracing::field::Field;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::reload::{Error, Handle};
 
 use crate::output::printable;
 use fields::{is_of_the_bridge, plain_name};
@@ -22,7 +25,14 @@ use json::{Json, JsonFields};
 pub struct LogOptions {
     /// The levels to log, such as `info` or `warn,command_handler=debug` [default: `warn` in `dev`,
     /// otherwise `info`]
-    #[arg(long, global = true, env = "TENUTO_LOG", value_name = "LEVELS", value_parser = checked)]
+    #[arg(
+        long,
+        global = true,
+        env = "TENUTO_LOG",
+        value_name = "LEVELS",
+        value_parser = checked,
+        help_heading = live::RELOADED
+    )]
     pub log: Option<String>,
     /// Lines for people, or JSON [default: for people on a terminal, otherwise JSON]
     #[arg(long, global = true, env = "TENUTO_LOG_FORMAT", value_name = "FORMAT")]
@@ -59,22 +69,59 @@ impl Levels {
     }
 }
 
-/// Starts the logs; `usual`: what is logged if no level is given.
-pub fn start(options: &LogOptions, usual: Levels) {
-    // The engine reports a compaction as failed that the node has stopped. Where one does fail, the
-    // node or the engine's worker reports that too.
-    let usual = format!("{},lsm_tree::compaction::worker=off", usual.filter());
-    // An empty variable counts as none.
-    let wanted = options.log.as_deref().filter(|levels| !levels.trim().is_empty());
-    let filter = EnvFilter::new(wanted.unwrap_or(&usual));
-    let is_terminal = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match options.log_format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json }) {
-        LogFormat::Human => {
-            let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            logs.with_ansi(is_terminal && !plain).fmt_fields(debug_fn(field).delimited(" ")).init();
+/// The logs of this process. Their levels can be changed.
+#[derive(Clone)]
+pub struct Logs {
+    usual: Levels,
+    replace: Arc<dyn Fn(EnvFilter) -> Result<(), Error> + Send + Sync>,
+}
+
+impl Logs {
+    /// Starts the logs; `usual`: what is logged if no level is given.
+    pub fn start(options: &LogOptions, usual: Levels) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let logs = tracing_subscriber::fmt().with_env_filter(options.filter(usual)).with_writer(std::io::stderr);
+        let replace = match options.log_format.unwrap_or(if is_terminal { LogFormat::Human } else { LogFormat::Json }) {
+            LogFormat::Human => {
+                let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let logs = logs.with_ansi(is_terminal && !plain).fmt_fields(debug_fn(field).delimited(" "));
+                let logs = logs.with_filter_reloading();
+                let replace = replaces(logs.reload_handle());
+                logs.init();
+                replace
+            }
+            LogFormat::Json => {
+                let logs = logs.fmt_fields(JsonFields).event_format(Json).with_filter_reloading();
+                let replace = replaces(logs.reload_handle());
+                logs.init();
+                replace
+            }
+        };
+        Self { usual, replace }
+    }
+
+    /// From now on, these levels count.
+    pub fn set(&self, options: &LogOptions) {
+        if let Err(error) = (self.replace)(options.filter(self.usual)) {
+            tracing::error!(%error, "the levels of the logs could not be changed; restart");
         }
-        LogFormat::Json => logs.fmt_fields(JsonFields).event_format(Json).init(),
+        // What libraries log by the other interface is bounded for itself.
+        log::set_max_level(LevelFilter::current().to_string().parse().unwrap_or(log::LevelFilter::Trace));
+    }
+}
+
+fn replaces<S: 'static>(handle: Handle<EnvFilter, S>) -> Arc<dyn Fn(EnvFilter) -> Result<(), Error> + Send + Sync> {
+    Arc::new(move |filter| handle.reload(filter))
+}
+
+impl LogOptions {
+    fn filter(&self, usual: Levels) -> EnvFilter {
+        // The engine reports a compaction as failed that the node has stopped. Where one does fail,
+        // the node or the engine's worker reports that too.
+        let usual = format!("{},lsm_tree::compaction::worker=off", usual.filter());
+        // An empty variable counts as none.
+        let wanted = self.log.as_deref().filter(|levels| !levels.trim().is_empty());
+        EnvFilter::new(wanted.unwrap_or(&usual))
     }
 }
 

@@ -16,7 +16,8 @@ const HEAD: &str = "\
 # of the environment count before this file, and the command line before both.
 #
 # Every setting is here as a comment, with the value that counts without it, or with an example of
-# its form. `tenuto config check` checks this file; `tenuto config show` prints what counts.
+# its form. `tenuto config check` checks this file; `tenuto config show` prints what counts. A
+# setting with `Reload: yes` can change while a role runs: send it SIGHUP.
 ";
 
 /// The file. What several commands have stands at the top, and what one has in its section.
@@ -47,7 +48,8 @@ pub fn example(root: &Command) -> String {
 
 /// A setting with its description, as a comment.
 fn entry(setting: &Setting<'_>) -> String {
-    format!("\n{}#{} = {}\n", comment(&setting.help()), setting.name, value(setting))
+    let reload = if setting.is_reloaded() { comment("Reload: yes") } else { String::new() };
+    format!("\n{}{reload}#{} = {}\n", comment(&setting.help()), setting.name, value(setting))
 }
 
 fn value(setting: &Setting<'_>) -> String {

@@ -84,13 +84,6 @@ impl Written {
     }
 }
 
-impl Entry {
-    /// The value as the command line takes it. The library keeps defaults for good.
-    pub fn kept(&self) -> Vec<&'static str> {
-        self.value.texts().into_iter().map(|text| &*text.leak()).collect()
-    }
-}
-
 impl Value {
     /// As on the command line.
     pub fn texts(&self) -> Vec<String> {

@@ -11,10 +11,12 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on has failed"))]
 
+mod changes;
 mod check;
 pub mod command;
 mod example;
 mod file;
+mod line;
 mod place;
 mod schema;
 mod settings;
@@ -27,7 +29,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command};
 
+pub use changes::{Changed, changed};
+pub use check::used;
 use file::Written;
+pub use line::{CommandLine, LineError};
 use place::Fault;
 use settings::{ROOT_SECTION, Setting};
 
@@ -133,7 +138,7 @@ impl Configuration {
         command.mut_args(|option| {
             let entry = Setting::of(&option).and_then(|setting| self.written.entry(section, setting.name));
             match entry {
-                Some(entry) => option.default_values(entry.kept()).required(false),
+                Some(entry) => option.default_values(entry.value.texts()).required(false),
                 None => option,
             }
         })

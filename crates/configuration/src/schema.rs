@@ -43,6 +43,10 @@ fn property(setting: &Setting<'_>) -> Value {
         Kind::Text => json!({ "type": "string" }),
     };
     property["description"] = json!(setting.help());
+    if setting.is_reloaded() {
+        // An annotation: a schema may have any.
+        property["reload"] = json!(true);
+    }
     if let Some(default) = setting.default() {
         property["default"] = match kind {
             Kind::Switch => json!(default == "true"),

@@ -65,6 +65,11 @@ impl<'a> Setting<'a> {
         Some(values.collect::<Vec<_>>().join(",")).filter(|joined| !joined.is_empty())
     }
 
+    /// Whether a reload changes it.
+    pub fn is_reloaded(&self) -> bool {
+        self.option.get_help_heading() == Some(live::RELOADED)
+    }
+
     /// Whether its value may hold a password.
     pub fn is_secret(&self) -> bool {
         self.option.is_hide_env_values_set()

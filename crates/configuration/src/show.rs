@@ -31,6 +31,8 @@ pub struct Effective {
     /// Without passwords, in the form of TOML.
     pub value: Option<Value>,
     pub origin: Origin,
+    /// Whether a reload changes it.
+    pub is_reloaded: bool,
 }
 
 /// The settings of a section. `matches` are those of its command, with what the file sets.
@@ -51,7 +53,8 @@ pub fn effective(
             }
             Some(_) => place().map_or(Origin::Default, Origin::File),
         };
-        Effective { name: setting.name.to_owned(), value: value(&setting, matches), origin }
+        let (name, is_reloaded) = (setting.name.to_owned(), setting.is_reloaded());
+        Effective { name, value: value(&setting, matches), origin, is_reloaded }
     };
     command.get_arguments().filter_map(Setting::of).map(one).collect()
 }
@@ -74,15 +77,16 @@ fn value(setting: &Setting<'_>, matches: &ArgMatches) -> Option<Value> {
 impl Effective {
     /// As a line of text.
     pub fn line(&self) -> String {
+        let reload = if self.is_reloaded { "; reload: yes" } else { "" };
         let origin = match &self.origin {
             Origin::Environment(variable) => variable.clone(),
             Origin::SecretFile => "secret file".to_owned(),
             Origin::File(place) => format!("line {}", place.line),
             Origin::Default => "default".to_owned(),
-            Origin::Unset => return format!("# {} is not set", self.name),
+            Origin::Unset => return format!("# {} is not set{reload}", self.name),
         };
         // JSON of these kinds is TOML too.
-        format!("{} = {}  # {origin}", self.name, self.value.as_ref().unwrap_or(&Value::Null))
+        format!("{} = {}  # {origin}{reload}", self.name, self.value.as_ref().unwrap_or(&Value::Null))
     }
 
     /// As JSON.
@@ -94,6 +98,6 @@ impl Effective {
             Origin::Default => ("default", Value::Null),
             Origin::Unset => ("unset", Value::Null),
         };
-        json!({ "name": self.name, "value": self.value, "origin": origin, "at": detail })
+        json!({ "name": self.name, "value": self.value, "origin": origin, "at": detail, "reload": self.is_reloaded })
     }
 }

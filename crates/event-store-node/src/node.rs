@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use event_store::InProcess;
 use futures::Stream;
-use tls::{FileFault, ListenerFiles};
+use tls::{FileFault, ListenerFiles, ListenerTls};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -170,6 +170,7 @@ pub struct NodeHandle {
     tasks: TaskTracker,
     writer: JoinHandle<()>,
     core: Arc<Core>,
+    tls: Option<ListenerTls>,
 }
 
 /// Where a node is reached.
@@ -271,10 +272,10 @@ impl Node {
             Some(users) => routes.add_service(UsersServer::new(UsersService { users: users.clone() })),
             None => routes,
         };
-        let cut = CancellationToken::new();
-        let NodeOptions { max_connections, patience, .. } = options;
+        let (cut, max_connections, patience) = (CancellationToken::new(), options.max_connections, options.patience);
         let endpoint = Endpoint { address, host: advertised_host, is_secure: tls.is_some() };
-        let connections = connection::accept(listener, tls, cut.clone(), tasks.clone(), max_connections, patience);
+        let connections =
+            connection::accept(listener, tls.clone(), cut.clone(), tasks.clone(), max_connections, patience);
         tasks.spawn(serve(
             connections,
             service::answered(routes),
@@ -284,7 +285,7 @@ impl Node {
         ));
         tasks.close();
         info!(%address, folder = %options.folder.display(), position = last, "the event store listens");
-        Ok(NodeHandle { endpoint, closing: guard, asked_to_shut_down, tasks, writer: thread, core })
+        Ok(NodeHandle { endpoint, closing: guard, asked_to_shut_down, tasks, writer: thread, core, tls })
     }
 }
 
@@ -307,6 +308,11 @@ impl NodeHandle {
             ip => ip,
         };
         format!("esdb://{}?tls={is_secure}", SocketAddr::new(ip, port))
+    }
+
+    /// Its listener's TLS.
+    pub fn tls(&self) -> Option<ListenerTls> {
+        self.tls.clone()
     }
 
     /// Access for code of this process. [`event_store::EventStore::in_process`] takes it.

@@ -17,7 +17,13 @@ pub struct WebhookArgs {
     /// The hosts that notifications may go to: names, *.NAME for all names below one, addresses and
     /// networks, each with ':' and a port if only that one is meant [default: those of the public
     /// internet; with `tenuto dev`, also this machine and private networks]
-    #[arg(long, env = "TENUTO_WEBHOOK_HOSTS", value_name = "HOST,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "TENUTO_WEBHOOK_HOSTS",
+        value_name = "HOST,…",
+        value_delimiter = ',',
+        help_heading = live::RELOADED
+    )]
     webhook_hosts: Vec<Rule>,
     /// A file with authorities of webhooks' certificates, in PEM, in addition to those that this
     /// machine trusts. A changed file is in use within seconds
@@ -29,7 +35,8 @@ pub struct WebhookArgs {
         env = "TENUTO_WEBHOOK_TIMEOUT_SECONDS",
         default_value_t = 20,
         value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..=300)
+        value_parser = clap::value_parser!(u64).range(1..=300),
+        help_heading = live::RELOADED
     )]
     webhook_timeout_seconds: u64,
     /// How long a notification is tried again before it is given up, in seconds: three days and

@@ -36,6 +36,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use live::{Change, Live};
 use tls::{FileFault, ListenerTls, Secured};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,7 +52,7 @@ use connections::{Answer, Connections, Entrance, Entry, Io};
 pub use figures::METRICS;
 use limits::Limits;
 pub use shares::ShareArgs;
-use shares::{Shares, Whose};
+use shares::{ShareLimits, Shares, Whose};
 
 pub use tls::{ClientCertificate, ListenerFiles};
 
@@ -76,7 +77,8 @@ impl Listen {
     /// Takes the address, for callers that are authenticated so.
     pub async fn bind(&self, authenticate: Option<Arc<dyn Authenticate>>) -> Result<Listener, ListenError> {
         let listener = bind(self.listen, &self.exposure, &self.tls, authenticate).await?;
-        Ok(Listener { shares: Some(self.shares), ..listener })
+        listener.shares.set(Some(self.shares.into()));
+        Ok(listener)
     }
 }
 
@@ -107,10 +109,30 @@ pub struct Listener {
     tls: Option<ListenerTls>,
     requests_certificates: bool,
     access_log: AccessLog,
-    shares: Option<ShareArgs>,
+    shares: Live<Option<ShareLimits>>,
+}
+
+/// What can change of a listener while it serves.
+pub struct Controls {
+    gate: Gate,
+    tls: Option<ListenerTls>,
+    shares: Live<Option<ShareLimits>>,
+}
+
+impl Controls {
+    /// Checks other options of the listener. Its address stays, and whether it speaks TLS.
+    pub fn prepare(&self, listen: &Listen) -> Result<Change, ListenError> {
+        let change = self.gate.prepare(&listen.exposure).and(shares::prepare(&self.shares, listen.shares));
+        Ok(change.and(tls::prepare(self.tls.as_ref(), &listen.tls)?))
+    }
 }
 
 impl Listener {
+    /// What can change of it.
+    pub fn controls(&self) -> Controls {
+        Controls { gate: self.gate.clone(), tls: self.tls.clone(), shares: self.shares.clone() }
+    }
+
     /// The address that was taken.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
@@ -168,7 +190,7 @@ pub async fn bind(
     let tls = tls.load(&handshake::PROTOCOLS)?;
     let tcp = TcpListener::bind(address).await.map_err(|source| ListenError::Refused { address, source })?;
     let access_log = AccessLog::of(tls.as_ref());
-    let listener = Listener { tcp, gate, tls, requests_certificates, access_log, shares: None };
+    let listener = Listener { tcp, gate, tls, requests_certificates, access_log, shares: Live::default() };
     if let Some(warning) = listener.warning() {
         tracing::warn!("{warning}");
     }

@@ -2,6 +2,7 @@
 //! caller is a principal, or, if callers are not authenticated, an address.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http_problem::{Kind, Problem};
+use live::{Change, Live};
 
 /// Callers whose state is kept; beyond that, those that have been quiet are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -23,15 +25,21 @@ const REMEMBERED: usize = 10_000;
 const LATER: Duration = Duration::from_secs(1);
 
 /// How much of a listener one caller may use.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 pub struct ShareArgs {
     /// The most requests a second of one caller: a principal, or an address while callers are not
     /// authenticated; past it, 429. 0: no limit
-    #[arg(long, env = "TENUTO_MAX_REQUEST_RATE", default_value_t = 0, value_name = "N")]
+    #[arg(
+        long,
+        env = "TENUTO_MAX_REQUEST_RATE",
+        default_value_t = 0,
+        value_name = "N",
+        help_heading = live::RELOADED
+    )]
     max_request_rate: u32,
     /// The most requests of one caller at the same time, with subscriptions; past it, 429
     /// [default: three quarters of the connections]
-    #[arg(long, env = "TENUTO_MAX_CONCURRENT_REQUESTS", value_name = "N")]
+    #[arg(long, env = "TENUTO_MAX_CONCURRENT_REQUESTS", value_name = "N", help_heading = live::RELOADED)]
     max_concurrent_requests: Option<usize>,
 }
 
@@ -44,13 +52,20 @@ pub(crate) enum Whose {
 
 type Rates = RateLimiter<Whose, HashMapStateStore<Whose>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
+/// The limits of shares.
+pub(crate) struct ShareLimits {
+    args: ShareArgs,
+    rates: Option<Rates>,
+}
+
 /// The shares of a listener. Clones are the same shares.
 #[derive(Clone)]
 pub(crate) struct Shares {
-    rates: Option<Arc<Rates>>,
+    /// `None`: no limits.
+    limits: Live<Option<ShareLimits>>,
     running: Arc<Mutex<HashMap<Whose, usize>>>,
-    /// `None`: no limit.
-    most: Option<usize>,
+    /// How many connections the listener takes.
+    connections: usize,
 }
 
 /// A caller uses more than its share: when it may try again.
@@ -82,20 +97,38 @@ pub(crate) struct Taken {
     running: Arc<Mutex<HashMap<Whose, usize>>>,
 }
 
-impl Shares {
-    /// For a listener with this many connections; without arguments, a caller may use all of it.
-    pub fn of(args: Option<ShareArgs>, connections: usize) -> Self {
-        let Some(args) = args else { return Self { rates: None, running: Arc::default(), most: None } };
+impl fmt::Debug for ShareLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.args.fmt(f)
+    }
+}
+
+impl From<ShareArgs> for ShareLimits {
+    fn from(args: ShareArgs) -> Self {
         let rate = NonZeroU32::new(args.max_request_rate).map(Quota::per_second);
-        let rates = rate.map(|quota| Arc::new(RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock)));
-        let most = args.max_concurrent_requests.unwrap_or(connections * 3 / 4).max(1);
-        Self { rates, running: Arc::default(), most: Some(most) }
+        let rates = rate.map(|quota| RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock));
+        Self { args, rates }
+    }
+}
+
+/// What replaces the limits, if they change: else each caller could use its rate once more.
+pub(crate) fn prepare(limits: &Live<Option<ShareLimits>>, args: ShareArgs) -> Change {
+    let is_same = limits.get().as_ref().as_ref().is_some_and(|limits| limits.args == args);
+    if is_same { Change::default() } else { Change::default().set(limits, Some(args.into())) }
+}
+
+impl Shares {
+    /// For a listener with this many connections; without limits, a caller may use all of it.
+    pub fn of(limits: Live<Option<ShareLimits>>, connections: usize) -> Self {
+        Self { limits, running: Arc::default(), connections }
     }
 
     /// A place for a request of this caller.
     pub fn take(&self, whose: Option<Whose>) -> Result<Option<Taken>, TooMuch> {
-        let (Some(whose), Some(most)) = (whose, self.most) else { return Ok(None) };
-        if let Some(rates) = &self.rates {
+        let limits = self.limits.get();
+        let (Some(whose), Some(limits)) = (whose, &*limits) else { return Ok(None) };
+        let most = limits.args.max_concurrent_requests.unwrap_or(self.connections * 3 / 4).max(1);
+        if let Some(rates) = &limits.rates {
             if rates.len() > REMEMBERED {
                 rates.retain_recent();
             }
@@ -134,10 +167,36 @@ mod tests {
         Some(Whose::Principal(name.to_owned()))
     }
 
+    fn shares(args: ShareArgs) -> Shares {
+        Shares::of(Live::new(Some(args.into())), 100)
+    }
+
+    #[test]
+    fn limits_that_change_count_from_the_next_request_on_and_same_ones_grant_no_further_burst() {
+        let args = ShareArgs { max_concurrent_requests: Some(1), ..ShareArgs::default() };
+        let shares = shares(args);
+        let first = shares.take(principal("a")).unwrap();
+        assert!(shares.take(principal("a")).is_err());
+        let wider = ShareArgs { max_concurrent_requests: Some(2), ..args };
+        assert_eq!(prepare(&shares.limits, wider).apply(), [""; 0]);
+        let second = shares.take(principal("a")).unwrap();
+        prepare(&shares.limits, args).apply();
+        drop(first);
+        assert!(shares.take(principal("a")).is_err(), "requests under way still count");
+        drop(second);
+        let slow = ShareArgs { max_request_rate: 1, ..ShareArgs::default() };
+        for _ in 0..3 {
+            prepare(&shares.limits, slow).apply();
+        }
+        assert!(shares.take(principal("a")).is_ok());
+        prepare(&shares.limits, slow).apply();
+        assert!(shares.take(principal("a")).is_err());
+    }
+
     #[test]
     fn a_caller_has_so_many_requests_at_the_same_time_and_others_have_their_own() {
         let args = ShareArgs { max_concurrent_requests: Some(2), ..ShareArgs::default() };
-        let shares = Shares::of(Some(args), 100);
+        let shares = shares(args);
         let first = shares.take(principal("a")).unwrap();
         let _second = shares.take(principal("a")).unwrap();
         assert_eq!(shares.take(principal("a")).err(), Some(TooMuch(LATER)));
@@ -150,7 +209,7 @@ mod tests {
     #[test]
     fn past_its_rate_a_caller_is_told_when_to_try_again() {
         let args = ShareArgs { max_request_rate: 10, ..ShareArgs::default() };
-        let shares = Shares::of(Some(args), 100);
+        let shares = shares(args);
         let refused = (0..20).find_map(|_| shares.take(principal("a")).err()).unwrap();
         assert!(refused.0 <= Duration::from_millis(100), "{refused:?}");
         assert!(shares.take(principal("b")).is_ok());
@@ -158,7 +217,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_a_request_that_has_ended() {
-        let shares = Shares::of(Some(ShareArgs::default()), 100);
+        let shares = shares(ShareArgs::default());
         for number in 0..100 {
             drop(shares.take(principal(&number.to_string())).unwrap());
         }

@@ -15,6 +15,7 @@ mod family;
 mod metric;
 mod page;
 mod process;
+mod reloads;
 
 pub use buckets::{FAST, SIZES, SLOW};
 pub use family::{Counters, Histograms, OTHER};
@@ -23,6 +24,7 @@ pub use page::{OPEN_METRICS, Page};
 pub use process::{METRICS, Process};
 pub use prometheus_client::collector::Collector;
 pub use prometheus_client::encoding::DescriptorEncoder;
+pub use reloads::note_reload;
 
 /// Lists the metrics of a crate: a static for each, and `METRICS` with their descriptions. So no
 /// metric can be missing from the reference.

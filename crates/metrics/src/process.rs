@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::fs;
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::Metric;
+use crate::reloads::RELOADS;
 
 crate::metrics! {
     BUILD: 1 = Metric::info("tenuto_build", ["version"], "Which Tenuto this is");
@@ -18,6 +20,21 @@ crate::metrics! {
     MAX_FILES: 0 = Metric::gauge("process_max_fds", [], "The most file descriptors that the process may have open");
     STARTED: 0 = Metric::gauge("process_start_time_seconds", [], "When the process started, in Unix time");
     THREADS: 0 = Metric::gauge("process_threads", [], "Threads of the process");
+    RELOADED: 1 = Metric::counter(
+        "tenuto_config_reloads",
+        ["result"],
+        "Reloads of the configuration, by result: ok, or failed, after which the earlier values count on",
+    );
+    LAST_FAILED: 0 = Metric::gauge(
+        "tenuto_config_last_reload_failed",
+        [],
+        "1 if the last reload of the configuration failed",
+    );
+    LAST_READ: 0 = Metric::gauge(
+        "tenuto_config_last_success_seconds",
+        [],
+        "When the configuration was last read without a fault, at the start or by a reload, in Unix time",
+    );
 }
 
 /// The unit of times in `/proc`, which Linux fixes for all programs.
@@ -47,9 +64,16 @@ impl Collector for Process {
         if let Some(max) = number(&limits, "Max open files") {
             MAX_FILES.write(&mut encoder, max)?;
         }
-        if let Some(started) = start_time(&stat, &read("/proc/stat")) {
+        let started = start_time(&stat, &read("/proc/stat"));
+        if let Some(started) = started {
             STARTED.write(&mut encoder, started)?;
         }
+        if let Some(last) = RELOADS.last().map(|last| Duration::from_secs(last).as_secs_f64()).or(started) {
+            LAST_READ.write(&mut encoder, last)?;
+        }
+        LAST_FAILED.write(&mut encoder, u64::from(RELOADS.has_last_failed()))?;
+        let mut samples = RELOADED.samples(&mut encoder)?;
+        RELOADS.counts().into_iter().try_for_each(|(result, count)| samples.add([result], count))?;
         if let Some(threads) = number(&status, "Threads:") {
             THREADS.write(&mut encoder, threads)?;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::sources::{SecretError, Sources};
 use crate::urls::has_password;
@@ -43,7 +43,9 @@ impl SecretOptions {
     /// Gives the options of a command the values that files have for them, as defaults.
     pub fn fill_in(&mut self, command: Command, sources: &Sources) -> Command {
         let command = command.mut_args(|option| match variable(&option).map(|name| (sources.read_file(&name), name)) {
-            Some((Ok(Some(secret)), _)) => option.default_value(kept(&secret)).hide_default_value(true),
+            Some((Ok(Some(secret)), _)) => {
+                option.default_value(secret.expose_secret().to_owned()).hide_default_value(true)
+            }
             Some((Err(error), name)) => {
                 self.errors.insert(name, error);
                 option
@@ -75,11 +77,6 @@ fn variable(option: &Arg) -> Option<String> {
     Some(variable.to_str()?.to_owned())
 }
 
-/// The library takes a default value only if it is never released.
-fn kept(secret: &SecretString) -> &'static str {
-    secret.expose_secret().to_owned().leak()
-}
-
 fn refuse_password(option: &Arg, variable: String, matches: &ArgMatches) -> Result<(), OnCommandLine> {
     let mut values = matches.get_raw(option.get_id().as_str()).into_iter().flatten();
     if values.any(|value| has_password(&value.to_string_lossy())) {
@@ -92,6 +89,7 @@ fn refuse_password(option: &Arg, variable: String, matches: &ArgMatches) -> Resu
 #[cfg(test)]
 mod tests {
     use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+    use secrecy::SecretString;
 
     use super::*;
 

@@ -2,20 +2,23 @@
 //! for, that it is ready, that it is alive, that it stops (`sd_notify`).
 //!
 //! Where the environment has no `NOTIFY_SOCKET`, nothing is sent. Signs of life are sent where it
-//! has `WATCHDOG_USEC`. There is no reload to report: certificates and the access file are read
-//! again when they change.
+//! has `WATCHDOG_USEC`.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_server::door::Door;
-use sd_notify::NotifyState::{self, Ready, Status, Stopping, Watchdog};
+use sd_notify::NotifyState::{self, Ready, Reloading, Status, Stopping, Watchdog};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often a process is checked until the service manager gives it up. More than one check may be
 /// late.
 const CHECKS: u32 = 3;
+
+/// Whether this process has reported that it is ready.
+static IS_READY: AtomicBool = AtomicBool::new(false);
 
 /// Reports a role behind this door: what it waits for, that it is ready once the door is open, and
 /// from then on that it is alive. It is alive while it answers `/livez`.
@@ -30,14 +33,35 @@ pub async fn report(door: Door) -> Infallible {
 /// Reports that this process is ready, and that it is alive as long as it is.
 pub async fn report_ready<F: Future<Output = bool>>(is_live: impl Fn() -> F) -> Infallible {
     send(&[Ready, Status("ready")]);
+    IS_READY.store(true, Ordering::Relaxed);
     match sd_notify::watchdog_enabled() {
         None => pending().await,
         Some(patience) => keep_alive(patience, is_live, || send(&[Watchdog])).await,
     }
 }
 
+/// Reports that this process reads its configuration again. One that still starts reports nothing:
+/// the end of a reload is reported as readiness.
+pub fn reloading() {
+    if !IS_READY.load(Ordering::Relaxed) {
+        return;
+    }
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => send(&[Reloading, now, Status("reloading")]),
+        Err(error) => tracing::warn!(%error, "the reload cannot be reported to the service manager"),
+    }
+}
+
+/// Reports the end of a reload.
+pub fn reloaded() {
+    if IS_READY.load(Ordering::Relaxed) {
+        send(&[Ready, Status("ready")]);
+    }
+}
+
 /// Reports that this process begins to stop.
 pub fn stopping() {
+    IS_READY.store(false, Ordering::Relaxed);
     send(&[Stopping, Status("leaving")]);
 }
 

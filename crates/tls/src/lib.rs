@@ -22,5 +22,5 @@ pub mod testing;
 pub use certificate_fault::CertificateFault;
 pub use client_certificate::ClientCertificate;
 pub use file::FileFault;
-pub use listener::{ListenerFiles, ListenerTls, Secured};
+pub use listener::{ListenerFiles, ListenerTls, Secured, prepare};
 pub use reload::Reloaded;

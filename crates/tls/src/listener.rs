@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use live::{Change, Live, RELOADED};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -24,14 +25,26 @@ use crate::reload::{EVERY, Reloaded};
 pub struct ListenerFiles {
     /// A file with the listener's certificate, and those between it and its authority, in PEM: then
     /// clients reach the listener by TLS only. Changed files are in use within seconds
-    #[arg(long, env = "TENUTO_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "TENUTO_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key", help_heading = RELOADED)]
     pub tls_certificate: Option<PathBuf>,
     /// A file with the private key of that certificate, in PEM
-    #[arg(long, env = "TENUTO_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    #[arg(
+        long,
+        env = "TENUTO_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_certificate",
+        help_heading = RELOADED
+    )]
     pub tls_key: Option<PathBuf>,
     /// A file with the authorities of clients' certificates, in PEM: then the listener requests
     /// one, and refuses a client whose certificate none of them has signed
-    #[arg(long, env = "TENUTO_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_certificate")]
+    #[arg(
+        long,
+        env = "TENUTO_TLS_CLIENT_CA",
+        value_name = "FILE",
+        requires = "tls_certificate",
+        help_heading = RELOADED
+    )]
     pub tls_client_ca: Option<PathBuf>,
     /// Whether the listener refuses a client without a certificate [default: optional]
     #[arg(
@@ -39,7 +52,8 @@ pub struct ListenerFiles {
         env = "TENUTO_TLS_CLIENT_CERTIFICATES",
         value_enum,
         value_name = "WHETHER",
-        requires = "tls_client_ca"
+        requires = "tls_client_ca",
+        help_heading = RELOADED
     )]
     pub tls_client_certificates: Option<ClientCertificates>,
 }
@@ -56,7 +70,10 @@ pub enum ClientCertificates {
 
 /// TLS of a listener, with its current files. Clones share them.
 #[derive(Debug, Clone)]
-pub struct ListenerTls(Arc<Reloaded<Loaded>>);
+pub struct ListenerTls {
+    files: Live<Arc<Reloaded<Loaded>>>,
+    protocols: &'static [&'static str],
+}
 
 /// What the current files say.
 struct Loaded {
@@ -86,11 +103,32 @@ impl ListenerFiles {
         every: Duration,
         protocols: &'static [&'static str],
     ) -> Result<Option<ListenerTls>, FileFault> {
+        let files = self.reloaded_every(every, protocols)?;
+        Ok(files.map(|files| ListenerTls { files: Live::new(files), protocols }))
+    }
+
+    fn reloaded_every(
+        &self,
+        every: Duration,
+        protocols: &'static [&'static str],
+    ) -> Result<Option<Arc<Reloaded<Loaded>>>, FileFault> {
         let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else { return Ok(None) };
         let files = [Some(certificate), Some(key), self.tls_client_ca.as_ref()].into_iter().flatten().cloned();
         let clients = self.tls_client_certificates.unwrap_or_default();
         let make = move |files: &[PemFile]| config(files, clients, protocols);
-        Ok(Some(ListenerTls(Reloaded::new(files.collect(), every, make)?)))
+        Ok(Some(Reloaded::new(files.collect(), every, make)?))
+    }
+}
+
+/// Reads other files for a listener that has this TLS. Whether it has TLS stays.
+pub fn prepare(tls: Option<&ListenerTls>, files: &ListenerFiles) -> Result<Change, FileFault> {
+    match (tls, &files.tls_certificate) {
+        (None, None) => Ok(Change::default()),
+        (Some(tls), Some(_)) => {
+            let files = files.reloaded_every(EVERY, tls.protocols)?;
+            Ok(files.map_or_else(Change::default, |files| Change::default().set(&tls.files, files)))
+        }
+        (Some(_), None) | (None, Some(_)) => Ok(Change::default().later("tls-certificate").later("tls-key")),
     }
 }
 
@@ -135,7 +173,7 @@ fn config(files: &[PemFile], clients: ClientCertificates, protocols: &[&str]) ->
 impl ListenerTls {
     /// When the certificate in use expires, in Unix time.
     pub fn expires(&self) -> Option<u64> {
-        self.0.current().expires
+        self.files.get().current().expires
     }
 
     /// The handshake of a new connection. A client that sends plain HTTP gets a hint, and then the
@@ -145,7 +183,7 @@ impl ListenerTls {
             plain::refuse(stream).await?;
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the client does not speak TLS"));
         }
-        let stream = TlsAcceptor::from(self.0.current().config.clone()).accept(stream).await?;
+        let stream = TlsAcceptor::from(self.files.get().current().config.clone()).accept(stream).await?;
         let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let certificate = certificates.first().map(ClientCertificate::of);
         Ok(Secured { stream, certificate })

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use live::Live;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -15,7 +16,7 @@ pub const EVERY: Duration = Duration::from_secs(5);
 
 /// The current value.
 pub struct Reloaded<T> {
-    current: RwLock<Arc<T>>,
+    current: Live<T>,
 }
 
 impl<T> fmt::Debug for Reloaded<T> {
@@ -34,7 +35,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
         make: impl Fn(&[PemFile]) -> Result<T, FileFault> + Send + Sync + 'static,
     ) -> Result<Arc<Self>, FileFault> {
         let read = read(&files)?;
-        let reloaded = Arc::new(Self { current: RwLock::new(Arc::new(make(&read)?)) });
+        let reloaded = Arc::new(Self { current: Live::new(make(&read)?) });
         let watched = Watched { files, seen: Ok(read), make };
         let has_files = !watched.files.is_empty();
         if let Some(runtime) = Handle::try_current().ok().filter(|_| has_files) {
@@ -45,11 +46,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
 
     /// The value of the last files that could be used.
     pub fn current(&self) -> Arc<T> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn replace(&self, value: T) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+        self.current.get()
     }
 }
 
@@ -105,7 +102,7 @@ where
         match changed {
             None => {}
             Some(Ok(value)) => {
-                reloaded.replace(value);
+                reloaded.current.set(value);
                 tracing::info!("new certificates are in use: {}", watched.names());
             }
             Some(Err(fault)) => {

@@ -18,18 +18,17 @@ use axum::{Json, Router};
 use http_problem::Problem;
 
 use files::File;
-pub use options::{ConsoleIssuer, ConsoleOptions};
+pub use options::ConsoleOptions;
 
 /// What the handlers use.
 #[derive(Clone)]
 struct Console {
     options: Arc<ConsoleOptions>,
-    policy: HeaderValue,
 }
 
 /// The console's pages, and the description of the server for them.
 pub fn console(options: &ConsoleOptions) -> Router {
-    let console = Console { options: Arc::new(options.clone()), policy: options.policy() };
+    let console = Console { options: Arc::new(options.clone()) };
     Router::new()
         .route("/", get(page))
         .route("/ui", get(page))
@@ -60,7 +59,7 @@ async fn file_or_page(
 
 impl Console {
     fn page(&self, headers: &HeaderMap) -> Response {
-        page_of(&files::PAGE, self.policy.clone(), headers)
+        page_of(&files::PAGE, self.options.policy(), headers)
     }
 }
 

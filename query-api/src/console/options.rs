@@ -1,7 +1,8 @@
 //! What the console has to know about the server that it comes from.
 
+use access::ConsoleIssuer;
 use axum::http::HeaderValue;
-use serde::Serialize;
+use live::Live;
 use serde_json::{Value, json};
 
 /// Settings of the console.
@@ -11,7 +12,7 @@ pub struct ConsoleOptions {
     /// Whether callers are authenticated.
     pub authenticates: bool,
     /// Where people sign in.
-    pub issuers: Vec<ConsoleIssuer>,
+    pub issuers: Live<Vec<ConsoleIssuer>>,
     /// Whether this server takes commands.
     pub takes_commands: bool,
     /// Whether this server has the reference services at `/participants`.
@@ -20,27 +21,13 @@ pub struct ConsoleOptions {
     pub is_open: bool,
 }
 
-/// An issuer whose tokens are accepted, and that knows the console as a client.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConsoleIssuer {
-    /// Its name in the configuration.
-    pub name: String,
-    /// Its URL.
-    pub url: String,
-    /// The console's id with it.
-    pub client_id: String,
-    /// What the console asks for, separated by spaces.
-    pub scope: String,
-}
-
 impl ConsoleOptions {
     /// What the console gets.
     pub(super) fn described(&self) -> Value {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "authentication": if self.authenticates { "required" } else { "none" },
-            "issuers": self.issuers,
+            "issuers": *self.issuers.get(),
             "commands": self.takes_commands,
             "referenceServices": self.has_reference_services,
             "insecureOpen": self.is_open,
@@ -49,7 +36,8 @@ impl ConsoleOptions {
 
     /// What the page may load and reach: this server, and the issuers.
     pub(super) fn policy(&self) -> HeaderValue {
-        let origins = self.issuers.iter().filter_map(|issuer| url::Url::parse(&issuer.url).ok());
+        let issuers = self.issuers.get();
+        let origins = issuers.iter().filter_map(|issuer| url::Url::parse(&issuer.url).ok());
         let origins = origins.map(|url| url.origin().ascii_serialization());
         let reached: Vec<String> = std::iter::once("'self'".to_owned()).chain(origins).collect();
         let policy = format!(

@@ -1,7 +1,9 @@
 //! The console's files over HTTP.
 
+use access::ConsoleIssuer;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
+use live::Live;
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -56,7 +58,7 @@ async fn the_policy_allows_this_server_and_the_issuers_and_nothing_inline() {
         client_id: "console".to_owned(),
         scope: "openid".to_owned(),
     };
-    let options = ConsoleOptions { authenticates: true, issuers: vec![issuer], ..ConsoleOptions::default() };
+    let options = ConsoleOptions { authenticates: true, issuers: Live::new(vec![issuer]), ..ConsoleOptions::default() };
     let response = ask(&options, "/ui/orders", &[]).await;
     let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
     assert!(policy.contains("connect-src 'self' https://login.example;"), "{policy}");

@@ -13,7 +13,7 @@ use product::{Product, product_of};
 
 /// The folder of each crate, and the workspace's crates that it may use. Dependencies point inward.
 /// The root knows all.
-const ALLOWED: [(&str, &[&str]); 38] = [
+const ALLOWED: [(&str, &[&str]); 40] = [
     ("domain", &[]),
     (
         "command-handler",
@@ -27,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 38] = [
             "http-client",
             "http-problem",
             "http-request",
+            "live",
             "metrics",
             "secrets",
             "signing",
@@ -34,9 +35,9 @@ const ALLOWED: [(&str, &[&str]); 38] = [
         ],
     ),
     ("projector", &["domain", "error-causes", "event-store", "order-stream", "leader-consumer", "metrics", "views"]),
-    ("query-api", &["access", "domain", "event-store", "order-stream", "http-problem", "metrics", "views"]),
+    ("query-api", &["access", "domain", "event-store", "order-stream", "http-problem", "live", "metrics", "views"]),
     ("crates/accept-loop", &[]),
-    ("crates/access", &[]),
+    ("crates/access", &["live"]),
     (
         "crates/audit",
         &[
@@ -55,11 +56,11 @@ const ALLOWED: [(&str, &[&str]); 38] = [
             "views",
         ],
     ),
-    ("crates/authentication", &["access", "http-client", "secrets", "views"]),
+    ("crates/authentication", &["access", "http-client", "live", "secrets", "views"]),
     ("crates/back-off", &[]),
     ("crates/cli", &["back-off", "command-line", "domain", "http-client", "secrets"]),
-    ("crates/command-line", &["domain"]),
-    ("crates/configuration", &["command-line", "secrets"]),
+    ("crates/command-line", &["domain", "live"]),
+    ("crates/configuration", &["command-line", "live", "secrets"]),
     (
         "crates/doctor",
         &[
@@ -84,15 +85,16 @@ const ALLOWED: [(&str, &[&str]); 38] = [
     ("crates/event-store-node", &["accept-loop", "access", "event-store", "event-store-protocol", "metrics", "tls"]),
     ("crates/event-store-protocol", &[]),
     ("crates/forward", &["access", "domain", "error-causes", "http-client", "http-problem"]),
-    ("crates/http-client", &["tls"]),
+    ("crates/http-client", &["live", "tls"]),
     ("crates/http-problem", &["domain"]),
     ("crates/http-request", &["domain", "http-problem"]),
-    ("crates/http-server", &["accept-loop", "access", "http-problem", "metrics", "tls"]),
+    ("crates/http-server", &["accept-loop", "access", "http-problem", "live", "metrics", "tls"]),
     (
         "crates/lab",
         &["access", "command-line", "domain", "event-store", "http-problem", "http-request", "order-stream", "servers"],
     ),
     ("crates/leader-consumer", &["back-off", "event-store", "metrics"]),
+    ("crates/live", &[]),
     (
         "crates/maintenance",
         &[
@@ -135,9 +137,10 @@ const ALLOWED: [(&str, &[&str]); 38] = [
     ("crates/secrets", &[]),
     ("crates/servers", &["command-line", "domain", "event-store", "event-store-node", "secrets", "tls", "views"]),
     ("crates/service-manager", &["http-server"]),
+    ("crates/signals", &["command-line", "configuration", "error-causes", "live", "metrics", "service-manager"]),
     ("crates/signing", &[]),
     ("crates/supervisor", &["back-off", "error-causes", "metrics"]),
-    ("crates/tls", &[]),
+    ("crates/tls", &["live"]),
     (
         "crates/traces",
         &[

@@ -62,7 +62,7 @@ pub(super) async fn handle<L: Log, C: Clock, V: Selection>(
     let answered_by = Instant::now() + PATIENCE;
     let counted = postgres_in_time(batches.count(&mut which)).await?.map_err(not_counted)?;
     let rule = batches.second_person.of_batch(instruction.operation.as_str(), counted.matches);
-    if let (Some(rule), Some(principal), false, 2..) = (rule, caller.principal(), dry_run, counted.matches) {
+    if let (Some(rule), Some(principal), false, 2..) = (&rule, caller.principal(), dry_run, counted.matches) {
         return ask::ask(&batches, (instruction, selection), counted, rule, &principal.name).await;
     }
     // For one order alone, the rules are those of the order.

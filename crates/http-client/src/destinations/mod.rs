@@ -43,6 +43,13 @@ impl Default for Destinations {
     }
 }
 
+impl PartialEq for Destinations {
+    /// The proxies are those of the environment.
+    fn eq(&self, other: &Self) -> bool {
+        (self.requests, &self.rules) == (other.requests, &other.rules)
+    }
+}
+
 impl Destinations {
     /// The hosts that these rules name, reached through the proxies of the environment.
     pub fn new(rules: Vec<Rule>) -> Self {

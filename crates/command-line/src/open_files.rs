@@ -15,18 +15,18 @@ const MANY: u64 = 65_536;
     "this process may open {allowed} files, and needs {NEEDED}: raise the limit, by `ulimit -n 4096` in the shell or \
      `LimitNOFILE=4096` in the systemd unit"
 )]
-pub(crate) struct TooFewFiles {
+pub struct TooFewFiles {
     allowed: u64,
 }
 
 /// Closes all files and folders that this process makes to other users. They hold orders, keys and
 /// URLs.
-pub(crate) fn keep_private() {
+pub fn keep_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Raises the limit as far as the system allows. Shells have a low limit because of old programs.
-pub(crate) fn allow_many() {
+pub fn allow_many() {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.map_or(MANY, |maximum| maximum.min(MANY));
     if limit.current.is_some_and(|current| current < most) {
@@ -37,7 +37,7 @@ pub(crate) fn allow_many() {
 
 /// Checks that a role has enough. Without this check it would fail later, with an error about
 /// something else.
-pub(crate) fn suffice() -> Result<(), TooFewFiles> {
+pub fn suffice() -> Result<(), TooFewFiles> {
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < NEEDED => Err(TooFewFiles { allowed }),
         _ => Ok(()),
