@@ -29,7 +29,7 @@ calls() {
   export PB_SUBMIT_HEADERS=$header PB_STATUS_HEADERS=$header
 }
 
-peer_start() {
+start_tenuto() {
   local api=http://127.0.0.1:$((PORT + 1))
   let_postgres_in
   spawn tenuto env PARTICIPANTS_URL="$STUB" TENUTO_EVENTSTORE_PORT=$((PORT + 2)) ${TENUTO_WITH:-} \
@@ -40,6 +40,8 @@ peer_start() {
   PEER_DATA=("$CELL/data/event-store" "$CELL/data/postgres")
   calls "$api"
 }
+
+peer_start() { start_tenuto; }
 
 peer_stats() {
   echo "$WARMUP warm-up orders are included"

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use domain::batch_request::{BATCH_STREAM_PREFIX, BatchEvent};
 use domain::expectation::Expected;
 use domain::ids::{OrderId, StepId};
+use domain::replay::Recorded;
 use domain::request_views::{RequestChange, change_of_batch, changes_of_order};
 use domain::stream_prefix;
 use domain::views::{CallView, steps_moved_by};
@@ -28,6 +29,7 @@ use views::parked::Parked;
 use views::writer::{EstimateColumns, TimelineColumns, WebhookChange, WorkflowColumns};
 
 use crate::error::Interruption;
+use crate::observer::ObservedEvent;
 use crate::states::{Known, States};
 
 /// Why an event of an order is set aside after an earlier one of the same order.
@@ -44,6 +46,8 @@ pub(crate) struct Batch {
     pub webhooks: Vec<WebhookChange>,
     pub requests: Vec<RequestChange>,
     pub parked: Vec<Parked>,
+    /// The events of orders, for an observer.
+    pub observed: Vec<ObservedEvent>,
     /// The orders whose streams' metadata changed, each with the reason why a part of it is hidden
     /// now; `None`: nothing is hidden.
     pub limits: HashMap<OrderId, Option<Parked>>,
@@ -169,6 +173,9 @@ impl Batch {
                     steps.extend(steps_moved_by(&decoded.event, &folded.state));
                     work.expected = states.estimates.add(&decoded.event, &folded);
                     self.timeline.push(event, &decoded, &folded.state, call);
+                    if states.observed {
+                        self.observed.push(observed(event, &folded, decoded));
+                    }
                     work.known = Known::Folded(Box::new(folded));
                 }
                 Err(reason) => {
@@ -233,6 +240,12 @@ impl Batch {
     fn park(&mut self, event: &RecordedEvent, reason: String) {
         self.parked.push(Parked { event: event.clone(), reason });
     }
+}
+
+fn observed(event: &RecordedEvent, folded: &FoldedOrder, decoded: Decoded) -> ObservedEvent {
+    let Decoded { event: decoded, metadata } = decoded;
+    let recorded = Recorded { id: event.id, revision: event.revision, event: decoded, metadata };
+    ObservedEvent { order: folded.state.placed.order_id.clone(), position: event.position, recorded }
 }
 
 /// An event, and the order after it.

@@ -37,7 +37,7 @@ mod states;
 pub use error::ProjectorError;
 pub use figures::METRICS;
 pub use health::{Health, Role, Snapshot};
-pub use observer::Observer;
+pub use observer::{ObservedEvent, Observer};
 pub use options::ProjectorOptions;
 pub use projector::run;
 pub use reproject::ReprojectError;

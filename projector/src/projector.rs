@@ -113,7 +113,7 @@ impl<'a> Active<'a> {
             log: log.clone(),
             session,
             // Empty each time: a failed database may have lost what memory still has.
-            states: States::new(log.clone(), options.cached_orders),
+            states: States::new(log.clone(), options.cached_orders).observed(options.observer.is_some()),
             intake: Intake::new(log.subscribe_all(filter, checkpoint), options.batch_events.get()),
             through: checkpoint,
             next_write: Instant::now(),
@@ -180,10 +180,10 @@ impl Views for Active<'_> {
         Ok(Batch::fold(&mut self.states, &mut self.session.db, events).await?)
     }
 
-    async fn commit(&mut self, batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
+    async fn commit(&mut self, mut batch: Batch, events: &[RecordedEvent]) -> Result<(), WriteError> {
         let Some(last) = events.last() else { return Ok(()) };
         let more_parked = self.session.commit(&batch, last).await?;
-        self.options.observer.committed(events);
+        self.options.observer.committed(std::mem::take(&mut batch.observed));
         for parked in &batch.parked {
             let RecordedEvent { stream, revision, event_type, .. } = &parked.event;
             tracing::error!(%stream, revision, %event_type, reason = %parked.reason, "an event was set aside");

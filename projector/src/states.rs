@@ -34,11 +34,18 @@ pub(crate) struct States {
     recent: LruCache<OrderId, Known>,
     /// How long steps and orders took.
     pub estimates: KnownEstimates,
+    /// Whether an observer wants the decoded events.
+    pub observed: bool,
 }
 
 impl States {
     pub fn new(log: EventStore, capacity: NonZeroUsize) -> Self {
-        Self { log, recent: LruCache::new(capacity), estimates: KnownEstimates::default() }
+        Self { log, recent: LruCache::new(capacity), estimates: KnownEstimates::default(), observed: false }
+    }
+
+    /// Whether an observer wants the decoded events.
+    pub fn observed(self, observed: bool) -> Self {
+        Self { observed, ..self }
     }
 
     /// Takes an order out of memory. If the batch is not committed, the order is read from the log

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 use domain::trace::Span;
-use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
@@ -14,7 +13,7 @@ use crate::encoding;
 use crate::messages::opentelemetry::proto::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
-use crate::options::Target;
+use crate::options::{Compression, Target};
 
 /// How long a collector may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,18 +60,23 @@ impl Collector {
 
     /// Sends spans.
     pub async fn send(&self, spans: &[Span]) -> Result<Taken, NotTaken> {
-        let Target { url, headers, client, service } = &self.target;
-        let body = packed(&encoding::request(spans, service).encode_to_vec());
-        let body = body.map_err(|error| NotTaken::Never(format!("the spans cannot be packed: {error}")))?;
+        let Target { url, headers, client, service, compression } = &self.target;
+        let message = encoding::request(spans, service).encode_to_vec();
         let request = client
             .post(url.clone())
             .headers(headers.clone())
             .header(CONTENT_TYPE, "application/x-protobuf")
-            .header(CONTENT_ENCODING, "gzip")
             // An encoded answer could be of any size once it is decoded.
             .header(ACCEPT_ENCODING, "identity")
-            .timeout(PATIENCE)
-            .body(body);
+            .timeout(PATIENCE);
+        let request = match compression {
+            Compression::None => request.body(message),
+            Compression::Gzip => {
+                let packed = packed(&message);
+                let packed = packed.map_err(|error| NotTaken::Never(format!("the spans cannot be packed: {error}")))?;
+                request.header(CONTENT_ENCODING, "gzip").body(packed)
+            }
+        };
         match request.send().await {
             Ok(response) => meaning(response).await,
             Err(error) if error.is_connect() => {
@@ -84,7 +88,7 @@ impl Collector {
 }
 
 fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
     encoder.write_all(bytes)?;
     encoder.finish()
 }

@@ -3,9 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::ids::OrderId;
-use event_store::{EventStore, Position, RecordedEvent};
-use projector::{Observer, ProjectorOptions};
+use event_store::{EventStore, Position};
+use projector::{ObservedEvent, Observer, ProjectorOptions};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +34,7 @@ pub struct Export {
 
 /// What the export does in the background.
 struct Work {
-    events: Receiver<RecordedEvent>,
+    events: Receiver<ObservedEvent>,
     orders: OpenOrders,
     sender: Sender,
 }
@@ -78,17 +77,17 @@ impl Export {
 
 /// An observer that never waits, and the events that it receives, each once: after a failure of
 /// Postgres, a projector may project events again.
-fn observed(figures: Figures) -> (Observer, Receiver<RecordedEvent>) {
+fn observed(figures: Figures) -> (Observer, Receiver<ObservedEvent>) {
     let (sender, events) = mpsc::channel(MAX_EVENTS);
     let through: Mutex<Option<Position>> = Mutex::default();
-    let observer = Observer::new(move |batch: &[RecordedEvent]| {
+    let observer = Observer::new(move |batch: Vec<ObservedEvent>| {
         let mut through = through.lock().unwrap_or_else(PoisonError::into_inner);
         for event in batch {
             if through.is_some_and(|through| event.position <= through) {
                 continue;
             }
             *through = Some(event.position);
-            if OrderId::from_stream(&event.stream).is_some() && sender.try_send(event.clone()).is_err() {
+            if sender.try_send(event).is_err() {
                 figures.event_dropped();
             }
         }
@@ -106,15 +105,15 @@ impl Work {
             let mut batch = Vec::with_capacity(AT_A_TIME);
             while events.recv_many(&mut batch, AT_A_TIME).await > 0 {
                 for event in batch.drain(..) {
-                    let (stream, revision) = (event.stream.clone(), event.revision);
-                    match orders.ended_by(event).await {
+                    let ObservedEvent { order, recorded, .. } = event;
+                    match orders.ended_by(&order, &recorded).await {
                         Ok(ended) => {
                             let full = ended.into_iter().filter_map(|span| spans.try_send(span).err()).count();
                             figures.dropped(Reason::QueueFull, full as u64);
                         }
                         Err(error) => {
                             figures.event_dropped();
-                            tracing::debug!(%stream, revision, %error, "an event has no spans");
+                            tracing::debug!(%order, revision = recorded.revision, %error, "an event has no spans");
                         }
                     }
                 }

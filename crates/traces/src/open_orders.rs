@@ -7,7 +7,7 @@ use domain::replay::Recorded;
 use domain::trace::{SampleRatio, Span, TraceContext, Tracer};
 use event_store::{EventStore, ReadError, RecordedEvent};
 use lru::LruCache;
-use order_stream::{OrderEvent, OrderStream, StreamError, decode};
+use order_stream::{OrderEvent, OrderStream, StreamError};
 
 /// How many open orders are kept in memory.
 const MAX_RECENT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -32,34 +32,37 @@ impl OpenOrders {
     }
 
     /// The spans that an event of an order ends. An event that is folded already ends none.
-    pub async fn ended_by(&mut self, event: RecordedEvent) -> Result<Vec<Span>, StreamError<ReadError>> {
-        let Some(order) = OrderId::from_stream(&event.stream) else { return Ok(Vec::new()) };
-        let recorded = as_recorded(&event, decode(&event)?);
-        if !TraceContext::of_order(&order, recorded.metadata.traceparent.as_deref(), self.ratio).is_sampled {
+    pub async fn ended_by(
+        &mut self,
+        order: &OrderId,
+        recorded: &Recorded,
+    ) -> Result<Vec<Span>, StreamError<ReadError>> {
+        if !TraceContext::of_order(order, recorded.metadata.traceparent.as_deref(), self.ratio).is_sampled {
             return Ok(Vec::new());
         }
-        let known = match self.recent.pop(&order) {
-            Some(known) if known.revision >= event.revision => {
-                self.recent.put(order, known);
+        let known = match self.recent.pop(order) {
+            Some(known) if known.revision >= recorded.revision => {
+                self.recent.put(order.clone(), known);
                 return Ok(Vec::new());
             }
-            Some(known) if known.revision + 1 == event.revision => Some(known.tracer),
-            Some(_) | None => self.before(&event).await?,
+            Some(known) if known.revision + 1 == recorded.revision => Some(known.tracer),
+            Some(_) | None => self.before(order, recorded.revision).await?,
         };
         let (ended, tracer) = match known {
-            Some(mut tracer) => (tracer.apply(&recorded), Some(tracer)),
-            None => (Vec::new(), Tracer::begin(&recorded, self.ratio)),
+            Some(mut tracer) => (tracer.apply(recorded), Some(tracer)),
+            None => (Vec::new(), Tracer::begin(recorded, self.ratio)),
         };
         if let Some(tracer) = tracer.filter(|tracer| !tracer.has_ended()) {
-            self.recent.put(order, Known { revision: event.revision, tracer });
+            self.recent.put(order.clone(), Known { revision: recorded.revision, tracer });
         }
         Ok(ended)
     }
 
-    /// The order before this event; `None`: the event is its first one.
-    async fn before(&self, event: &RecordedEvent) -> Result<Option<Tracer>, StreamError<ReadError>> {
-        let read = |from, most| self.log.read_stream(&event.stream, from, most);
-        let mut events = OrderStream::new(read).before(event.revision);
+    /// The order before its event of this revision; `None`: that is its first one.
+    async fn before(&self, order: &OrderId, revision: u64) -> Result<Option<Tracer>, StreamError<ReadError>> {
+        let stream = order.stream();
+        let read = |from, most| self.log.read_stream(&stream, from, most);
+        let mut events = OrderStream::new(read).before(revision);
         let mut tracer: Option<Tracer> = None;
         while let Some(OrderEvent { recorded, decoded }) = events.next().await? {
             let recorded = as_recorded(&recorded, decoded);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use domain::trace::SampleRatio;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -40,9 +40,23 @@ pub struct CollectorArgs {
     /// this machine trusts. A changed file is in use within seconds
     #[arg(long, env = "TENUTO_OTLP_CA_FILE", value_name = "FILE")]
     pub otlp_ca_file: Option<PathBuf>,
+    /// How requests to the collector are compressed. To compress spans takes more of a processor
+    /// than to derive them
+    #[arg(long, env = "TENUTO_OTLP_COMPRESSION", value_enum, default_value_t, value_name = "ENCODING")]
+    pub otlp_compression: Compression,
     /// The name of this deployment in traces
     #[arg(long, env = "TENUTO_OTLP_SERVICE_NAME", default_value = "tenuto", value_name = "NAME")]
     pub otlp_service_name: String,
+}
+
+/// How requests are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// Not at all: what the specification of OTLP exporters has as the default.
+    #[default]
+    None,
+    /// By gzip.
+    Gzip,
 }
 
 /// What requests to a collector need.
@@ -51,6 +65,7 @@ pub struct Target {
     pub headers: HeaderMap,
     pub client: reqwest::Client,
     pub service: String,
+    pub compression: Compression,
 }
 
 /// The settings of the collector cannot be used.
@@ -90,7 +105,8 @@ impl CollectorArgs {
             let files = ClientFiles { trust: Trust::MachineAnd(file.clone()), pair: None };
             builder = builder.use_preconfigured_tls(files.load()?);
         }
-        Ok(Some(Target { url, headers, client: builder.build()?, service: self.otlp_service_name.clone() }))
+        let (service, compression) = (self.otlp_service_name.clone(), self.otlp_compression);
+        Ok(Some(Target { url, headers, client: builder.build()?, service, compression }))
     }
 
     /// The name of this deployment in traces.

@@ -192,7 +192,7 @@ impl Traced {
     }
 
     async fn sends(&self, order: &str) -> Output {
-        self.runs(&["trace", order, "--send", "--otlp-endpoint", &self.endpoint]).await
+        self.runs(&["trace", order, "--send", "--otlp-compression", "gzip", "--otlp-endpoint", &self.endpoint]).await
     }
 }
 
@@ -214,6 +214,7 @@ async fn orders_go_on_while_the_collector_refuses_or_is_silent_and_what_is_dropp
     assert_eq!(collector.answers_left(), 0);
     assert_eq!(by_id(&collector.spans_of("A")).len() as u64, spans);
     assert_eq!(collector.headers()["authorization"], "Bearer s3cret");
+    assert!(!collector.headers().contains_key("content-encoding"));
 
     // It refuses a request for good. It does not answer another one, which is not sent again.
     for (id, reason, answer) in [
@@ -233,6 +234,7 @@ async fn orders_go_on_while_the_collector_refuses_or_is_silent_and_what_is_dropp
     // An operator sends the spans of an order again.
     ends(&traced.sends("B").await, 0);
     assert!(collector.has_whole("B"));
+    assert_eq!(collector.headers()["content-encoding"], "gzip");
     collector.answers(&[collector::Answer::Rejected(1)]);
     let reported = ends(&traced.sends("C").await, 1);
     assert!(reported.contains("rejected 1 of") && reported.contains("no room"), "{reported}");
