@@ -90,6 +90,8 @@ pub(super) struct CircuitOpen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Opened { pause: Duration },
+    /// A try was in vain.
+    StaysOpen { pause: Duration },
     Closed,
 }
 
@@ -180,9 +182,10 @@ impl State {
     }
 
     fn open(&mut self) -> Change {
+        let was_closed = self.circuit == Circuit::Closed;
         let pause = self.back_off.next_pause();
         self.circuit = Circuit::Open { until: Instant::now() + pause };
-        Change::Opened { pause }
+        if was_closed { Change::Opened { pause } } else { Change::StaysOpen { pause } }
     }
 }
 
@@ -330,7 +333,7 @@ mod tests {
         for _ in 0..6 {
             breaker.wait(soon()).await.unwrap();
             match breaker.enter().unwrap().failed("no") {
-                Some(Change::Opened { pause }) => pauses.push(pause.as_secs()),
+                Some(Change::StaysOpen { pause }) => pauses.push(pause.as_secs()),
                 other => panic!("{other:?}"),
             }
         }

@@ -13,7 +13,7 @@ use live::Live;
 use reqwest::Url;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::breaker::{Breaker, CLOSED, Change, CircuitOpen, HALF_OPEN, OPEN, Pass, Reading};
 use super::{NotSent, Settings};
@@ -332,6 +332,10 @@ impl Service {
         match change {
             Change::Opened { pause } => {
                 warn!(participants, error, pause_ms = pause.as_millis(), "the circuit is open: attempts wait");
+            }
+            // One warning for an outage, however long it lasts.
+            Change::StaysOpen { pause } => {
+                debug!(participants, error, pause_ms = pause.as_millis(), "the circuit stays open");
             }
             Change::Closed => info!(participants, "the circuit is closed: attempts go through"),
         }
