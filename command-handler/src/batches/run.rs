@@ -230,7 +230,7 @@ async fn outcome<L: Log, P: Participants, C: Clock>(
             let operated = orchestrator.carry_out(order_id.clone(), instruction);
             match timeout(MAX_ANSWER_TIME, operated).await {
                 Err(_) => return Outcome::Silent(id),
-                Ok(Err(CommandError::Overloaded)) if !impatient => {}
+                Ok(Err(CommandError::NoDriver(_))) if !impatient => {}
                 Ok(taken) => break taken,
             }
         }

@@ -9,7 +9,7 @@ use domain::testing::done;
 use super::gate::Gate;
 use super::log::Trouble;
 use super::world::{fulfilment, id, order, simulate};
-use crate::orchestrator::{CommandError, Full, PlaceError};
+use crate::orchestrator::{CommandError, NoDriver, PlaceError};
 
 #[test]
 fn the_same_order_placed_again_gives_the_same_answer_at_any_time_at_any_instance() {
@@ -86,9 +86,9 @@ fn beyond_the_most_orders_at_once_work_is_refused_until_one_rests() {
         world.settle().await;
         assert_eq!(instance.free(), 0);
         let answer = world.answer("shipped", None);
-        assert!(matches!(instance.place(id("4"), fulfilment(), None).await, Err(PlaceError::Overloaded)));
-        assert!(matches!(instance.signal(id("1"), answer.clone()).await, Err(CommandError::Overloaded)));
-        assert_eq!(instance.wake(id("1")), Err(Full));
+        assert!(matches!(instance.place(id("4"), fulfilment(), None).await, Err(PlaceError::NoDriver(NoDriver::Full))));
+        assert!(matches!(instance.signal(id("1"), answer.clone()).await, Err(CommandError::NoDriver(NoDriver::Full))));
+        assert_eq!(instance.wake(id("1")), Err(NoDriver::Full));
         assert_eq!(instance.wake(id("2")), Ok(()), "an order that has a driver needs no other");
         assert!(world.log.stream("order-4").is_empty());
 

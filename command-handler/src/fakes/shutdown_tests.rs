@@ -7,7 +7,7 @@ use domain::testing::unclear;
 use tokio::task::JoinHandle;
 
 use super::world::{Instance, World, charging, fulfilment, id, simulate};
-use crate::orchestrator::{CommandError, Full, PlaceError};
+use crate::orchestrator::{CommandError, NoDriver, PlaceError};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,10 +31,16 @@ fn what_is_under_way_is_recorded_and_nothing_new_is_begun() {
         assert!(told[6].starts_with("ship: attempt 1 failed: handed over"), "{told:?}");
         assert_eq!((told.len(), world.participants.count("shipping.ship")), (7, 0));
 
-        assert!(matches!(instance.place(id("2"), fulfilment(), None).await, Err(PlaceError::Overloaded)));
+        assert!(matches!(
+            instance.place(id("2"), fulfilment(), None).await,
+            Err(PlaceError::NoDriver(NoDriver::Leaving))
+        ));
         let answer = world.answer("shipped", None);
-        assert!(matches!(instance.signal(id("1"), answer.clone()).await, Err(CommandError::Overloaded)));
-        assert_eq!(instance.wake(id("1")), Err(Full));
+        assert!(matches!(
+            instance.signal(id("1"), answer.clone()).await,
+            Err(CommandError::NoDriver(NoDriver::Leaving))
+        ));
+        assert_eq!(instance.wake(id("1")), Err(NoDriver::Leaving));
 
         // No instance has to wait for the deadline.
         let later = world.instance();

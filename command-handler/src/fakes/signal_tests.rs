@@ -4,7 +4,7 @@ use domain::order::{Refusal, State};
 use futures::future::join_all;
 
 use super::world::{charging, fulfilment, id, simulate};
-use crate::orchestrator::CommandError;
+use crate::orchestrator::{CommandError, NoDriver};
 
 #[test]
 fn an_answer_about_an_order_that_was_never_placed_is_refused() {
@@ -103,7 +103,8 @@ fn more_answers_than_fit_into_an_orders_inbox_are_sent_away() {
             recording.open();
         });
         let taken = results.iter().filter(|result| result.is_ok()).count();
-        let sent_away = results.iter().filter(|result| matches!(result, Err(CommandError::Overloaded))).count();
+        let sent_away =
+            results.iter().filter(|result| matches!(result, Err(CommandError::NoDriver(NoDriver::Full)))).count();
         assert!(taken >= 1 && sent_away >= 1 && taken + sent_away == 40, "{taken} taken, {sent_away} sent away");
         world.settle().await;
         assert_eq!(world.state(&id("1")).state(), State::Completed);

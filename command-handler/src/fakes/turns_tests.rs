@@ -8,7 +8,7 @@ use domain::testing::{done, refused};
 
 use super::gate::Gate;
 use super::world::{Instance, World, id, order, simulate};
-use crate::orchestrator::{CommandError, Orchestrator, OrchestratorOptions};
+use crate::orchestrator::{CommandError, NoDriver, Orchestrator, OrchestratorOptions};
 use crate::participants::{HttpParticipants, Settings};
 
 const STEPS: &str = "steps:\n  go: { call: p.go, undo: p.back, timeout: 5s, retry: { attempts: 1 } }";
@@ -179,7 +179,7 @@ fn an_operator_gets_through_when_every_driver_is_taken() {
         assert!(instance.place(id("4"), order("w"), None).await.is_err(), "new orders come later");
         let signal = world.answer("shipped", None);
         let refused = instance.signal(id("1"), signal).await.unwrap_err();
-        assert!(matches!(refused, CommandError::Overloaded), "{refused}");
+        assert!(matches!(refused, CommandError::NoDriver(NoDriver::Full)), "{refused}");
         instance.operate(id("1"), world.operate(Operation::Cancel)).await.unwrap();
         assert_eq!(world.state(&id("1")).state(), State::Canceled);
         gates.iter().for_each(Gate::open);

@@ -95,7 +95,7 @@ fn problem(error: PlaceError) -> Problem {
         PlaceError::TooLarge(_) => Problem::too_large(error.to_string()),
         PlaceError::Incomplete(_) => Problem::gone(error.to_string()),
         // A conflict would tell a client that its own order, whose answer it missed, was not taken.
-        PlaceError::Unreadable(..) | PlaceError::Overloaded | PlaceError::NoAddress { .. } => {
+        PlaceError::Unreadable(..) | PlaceError::NoDriver(_) | PlaceError::NoAddress { .. } => {
             Problem::later(error.to_string())
         }
         PlaceError::Failed(ref reason) => {

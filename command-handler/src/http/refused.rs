@@ -16,7 +16,7 @@ pub(super) fn problem(error: CommandError, at: &str) -> Problem {
         CommandError::OtherParticipant { .. } => Problem::forbidden(error.to_string()),
         CommandError::Incomplete(_) => Problem::gone(error.to_string()),
         CommandError::Foreign(_) => Problem::conflict(error.to_string()),
-        CommandError::Overloaded => Problem::later(error.to_string()),
+        CommandError::NoDriver(_) => Problem::later(error.to_string()),
         CommandError::Failed(ref reason) | CommandError::Broken(ref reason) => {
             warn!(reason, "a command could not be taken");
             Problem::later(format!("what was asked could not be recorded: {reason}; send the same request again"))

@@ -10,9 +10,16 @@ use crate::driver::message::{Message, Placed, Start};
 use crate::lock::lock;
 use crate::permits::{Permit, Permits};
 
-/// No driver is free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
+/// Why an order gets no driver here. The sender repeats what it sent, here or at another instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoDriver {
+    /// All of them are in use, or that of the order has too much to do.
+    #[error("too many orders are being driven")]
+    Full,
+    /// The instance leaves.
+    #[error("this instance stops; send the same request again")]
+    Leaving,
+}
 
 /// The inbox of each order that has a driver, and the permits for drivers.
 #[derive(Debug)]
@@ -57,13 +64,13 @@ impl Drivers {
     }
 
     /// A permit for a driver.
-    pub fn permit(&self) -> Result<Permit, Full> {
-        self.permits.try_take().ok_or(Full)
+    pub fn permit(&self) -> Result<Permit, NoDriver> {
+        self.permits.try_take().ok_or(NoDriver::Full)
     }
 
     /// A permit for the driver of an order that an operator sends a command.
-    pub fn permit_for_operator(&self) -> Result<Permit, Full> {
-        self.permit().or_else(|Full| self.reserve.try_take().ok_or(Full))
+    pub fn permit_for_operator(&self) -> Result<Permit, NoDriver> {
+        self.permit().or_else(|_| self.reserve.try_take().ok_or(NoDriver::Full))
     }
 
     /// Delivers a message to the order's driver. `start` starts a driver if the order has none.
@@ -71,21 +78,21 @@ impl Drivers {
         &self,
         order_id: OrderId,
         message: Message,
-        start: impl FnOnce(&Message) -> Result<Sender<Message>, Full>,
-    ) -> Result<(), Full> {
+        start: impl FnOnce(&Message) -> Result<Sender<Message>, NoDriver>,
+    ) -> Result<(), NoDriver> {
         let mut inboxes = lock(&self.inboxes);
         let message = match inboxes.get(&order_id) {
             None => message,
             Some(inbox) => match inbox.try_send(message) {
                 Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_)) => return Err(Full),
+                Err(TrySendError::Full(_)) => return Err(NoDriver::Full),
                 // Its driver ended with a panic: a new one takes the order over.
                 Err(TrySendError::Closed(message)) => message,
             },
         };
         let inbox = start(&message)?;
         inboxes.insert(order_id, inbox.clone());
-        inbox.try_send(message).map_err(|_| Full)
+        inbox.try_send(message).map_err(|_| NoDriver::Full)
     }
 
     /// Gives a placed order to its driver; `start` starts one. Where another message has started a

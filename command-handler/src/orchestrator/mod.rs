@@ -41,7 +41,7 @@ pub use results::{Accepted, Claim, CommandError, PlaceError, WaitingRequest};
 pub use shared::OrchestratorOptions;
 
 use drivers::Drivers;
-pub(crate) use drivers::Full;
+pub(crate) use drivers::NoDriver;
 use shared::Shared;
 use shutdown::Shutdown;
 
@@ -186,7 +186,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         order: NewOrder,
         By { placed_by, traceparent }: By,
     ) -> Result<Accepted, PlaceError> {
-        let permit = self.unless_leaving(Drivers::permit).map_err(|Full| PlaceError::Overloaded)?;
+        let permit = self.unless_leaving(Drivers::permit)?;
         if origin == IdOrigin::Given {
             self.0.orders.require_whole(&order_id).await?;
         }
@@ -389,12 +389,12 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     async fn command(&self, order_id: OrderId, command: Command, cause: Cause) -> Result<Accepted, CommandError> {
         let (answer, answered) = oneshot::channel();
         let message = Message::Command(Box::new(command), cause, answer);
-        self.deliver(order_id, message).map_err(|Full| CommandError::Overloaded)?;
+        self.deliver(order_id, message)?;
         answered.await.unwrap_or_else(|_| Err(CommandError::Failed("the instance is shutting down".to_owned())))
     }
 
     /// Wakes the driver of an order that is due by the to-do list.
-    pub(crate) fn wake(&self, order_id: OrderId) -> Result<(), Full> {
+    pub(crate) fn wake(&self, order_id: OrderId) -> Result<(), NoDriver> {
         self.deliver(order_id, Message::Wake)
     }
 
@@ -422,7 +422,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
     }
 
     /// Delivers a message to the order's driver; starts one if the order has none.
-    fn deliver(&self, order_id: OrderId, message: Message) -> Result<(), Full> {
+    fn deliver(&self, order_id: OrderId, message: Message) -> Result<(), NoDriver> {
         let id = order_id.clone();
         self.0.drivers.deliver(order_id, message, |message| {
             let permit = match message {
@@ -448,7 +448,7 @@ impl<L: Log, P: Participants, C: Clock> Orchestrator<L, P, C> {
         inbox
     }
 
-    fn unless_leaving(&self, permit: impl FnOnce(&Drivers) -> Result<Permit, Full>) -> Result<Permit, Full> {
-        if self.0.shutdown.is_leaving() { Err(Full) } else { permit(&self.0.drivers) }
+    fn unless_leaving(&self, permit: impl FnOnce(&Drivers) -> Result<Permit, NoDriver>) -> Result<Permit, NoDriver> {
+        if self.0.shutdown.is_leaving() { Err(NoDriver::Leaving) } else { permit(&self.0.drivers) }
     }
 }

@@ -5,6 +5,7 @@ use domain::ids::{OrderId, RequestId};
 use domain::order::{PersonalData, Refusal};
 use event_store::Position;
 
+use super::NoDriver;
 use crate::orders::LoadError;
 use crate::participants::NoAddress;
 
@@ -77,9 +78,9 @@ pub enum PlaceError {
     /// not fit.
     #[error("{0}")]
     Foreign(String),
-    /// The instance is at its limit of drivers.
-    #[error("too many orders are being driven")]
-    Overloaded,
+    /// The instance is at its limit of drivers, or leaves.
+    #[error(transparent)]
+    NoDriver(#[from] NoDriver),
     /// The log does not answer, or has a fault. Nothing was acknowledged; the caller may send the
     /// same request again.
     #[error("{0}")]
@@ -103,9 +104,9 @@ pub enum CommandError {
         /// The participant that answered.
         participant: String,
     },
-    /// The instance is at its limit of drivers.
-    #[error("too many orders are being driven")]
-    Overloaded,
+    /// The instance is at its limit of drivers, or leaves.
+    #[error(transparent)]
+    NoDriver(#[from] NoDriver),
     /// The log does not answer, or has a fault. Nothing was acknowledged; the caller may send the
     /// same request again.
     #[error("{0}")]
@@ -127,7 +128,7 @@ impl CommandError {
     /// Whether the same command may succeed later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Overloaded | Self::Failed(_) | Self::Broken(_) => true,
+            Self::NoDriver(_) | Self::Failed(_) | Self::Broken(_) => true,
             Self::UnknownOrder(_)
             | Self::Refused(_)
             | Self::OtherParticipant { .. }

@@ -89,9 +89,13 @@ pub(super) struct CircuitOpen {
 /// What a report changed, for the log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    Opened { pause: Duration },
+    Opened {
+        pause: Duration,
+    },
     /// A try was in vain.
-    StaysOpen { pause: Duration },
+    StaysOpen {
+        pause: Duration,
+    },
     Closed,
 }
 

@@ -14,7 +14,7 @@ use self::used_keys::{Content, UsedKeys};
 use crate::clock::Clock;
 use crate::keys::CustomerKeys;
 use crate::log::Log;
-use crate::orchestrator::{Accepted, By, IdOrigin, Orchestrator, PlaceError};
+use crate::orchestrator::{Accepted, By, IdOrigin, NoDriver, Orchestrator, PlaceError};
 use crate::participants::Participants;
 
 pub(crate) use used_keys::KeyRefused;
@@ -57,7 +57,8 @@ impl NotPlaced {
             Self::Order(PlaceError::Refused(_)) => "refused",
             Self::Order(PlaceError::TooLarge(_)) => "too_large",
             Self::Order(PlaceError::Incomplete(_)) => "incomplete",
-            Self::Order(PlaceError::Overloaded) => "overloaded",
+            Self::Order(PlaceError::NoDriver(NoDriver::Full)) => "overloaded",
+            Self::Order(PlaceError::NoDriver(NoDriver::Leaving)) => "leaving",
             Self::Key(KeyRefused::Failed(_)) | Self::Order(PlaceError::Failed(_)) | Self::BrokeDown => "failed",
         }
     }

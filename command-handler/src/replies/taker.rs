@@ -81,7 +81,7 @@ impl<L: Log, P: Participants, C: Clock> Taker<L, P, C> {
                 ) => {
                     return End::Aside(error.to_string());
                 }
-                Err(trouble @ (CommandError::Overloaded | CommandError::Failed(_))) => trouble,
+                Err(trouble @ (CommandError::NoDriver(_) | CommandError::Failed(_))) => trouble,
             };
             let pause = back_off.next_pause();
             warn!(%order, %trouble, wait_ms = pause.as_millis(), "a reply could not be recorded yet");

@@ -36,7 +36,7 @@ async fn until_acknowledged(simulation: &Simulation, members: &Members, order_id
                 return simulation.record(|record| record.acknowledged.push(accepted));
             }
             Ok(Ok(Some(Err(
-                error @ (PlaceError::Overloaded | PlaceError::Unreadable(..) | PlaceError::Failed(_)),
+                error @ (PlaceError::NoDriver(_) | PlaceError::Unreadable(..) | PlaceError::Failed(_)),
             )))) => {
                 simulation.tell(format_args!("order {order_id} is not acknowledged: {error}"));
             }

@@ -158,6 +158,7 @@ mod tests {
             headers: HeaderMap::new(),
             client: http_client::builder().unwrap().build().unwrap(),
             service: "tenuto".to_owned(),
+            compression: crate::options::Compression::None,
         };
         let sender = Sender { collector: Collector::new(target), figures: figures.clone(), bounds };
         let (queue, spans_of_queue) = mpsc::channel(64);

@@ -11,7 +11,7 @@ use super::example;
 use super::parts::{body, refusal, schema_ref};
 use crate::http::idempotency_key;
 use crate::http::refused::problem;
-use crate::orchestrator::CommandError;
+use crate::orchestrator::{CommandError, NoDriver};
 
 /// How long `GET /orders/{id}` waits at most, on the query side.
 const MAX_WAIT_SECONDS: u32 = 60;
@@ -207,7 +207,7 @@ impl Shared {
             Self::TryLater => {
                 let description = "This instance is overloaded, or the log or Postgres does not answer. Nothing was \
                                    acknowledged: send the same request again.";
-                let (status, mut response) = refusal(description, &[("busy", problem(CommandError::Overloaded, ""))]);
+                let (status, mut response) = refusal(description, &[("busy", problem(NoDriver::Full.into(), ""))]);
                 response["headers"] = json!({ "Retry-After": {
                     "required": true,
                     "description": "The number of seconds to wait.",
