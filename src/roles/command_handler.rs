@@ -65,8 +65,8 @@ pub(crate) struct CommandHandlerArgs {
     /// the console, go there through this server. Without it, they are answered 404
     #[arg(long, env = "TENUTO_QUERY_URL", value_name = "URL")]
     query_url: Option<String>,
-    /// How long `/readyz` reports that this instance is leaving before it refuses requests, so that
-    /// a load balancer notices, in seconds
+    /// How long `/readyz` reports that this instance is leaving before it closes its port, so that a
+    /// load balancer notices, in seconds
     #[arg(long, env = "TENUTO_DRAIN_SECONDS", default_value_t = 2, value_name = "SECONDS")]
     drain_seconds: u64,
 }
@@ -242,9 +242,10 @@ pub(crate) async fn run(args: CommandHandlerArgs, reload: Reload) -> RoleResult 
         ended = server.failed() => return Err(ended.into()),
     }
     tokio::time::sleep(Duration::from_secs(args.drain_seconds)).await;
-    // Later requests get 503 until the last order is handed over.
-    handler.stop().await?;
-    Ok(server.stop().await?)
+    // The port is closed first: a load balancer sends a request that gets no connection elsewhere,
+    // but not a command that was answered 503.
+    server.stop().await?;
+    Ok(handler.stop().await?)
 }
 
 /// A command handler that is running.

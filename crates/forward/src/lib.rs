@@ -28,8 +28,8 @@ use axum::response::{IntoResponse, Response};
 use domain::workflow::address;
 use futures::{StreamExt, stream};
 use http_problem::Problem;
-use reqwest::Client;
-use tokio::time::timeout;
+use reqwest::{Client, RequestBuilder};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use url::Url;
@@ -39,7 +39,12 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The time limit until an answer begins: more than a request may wait for the end of an order.
 const PATIENCE: Duration = Duration::from_secs(75);
 /// The time limit for a connection.
-const CONNECTING: Duration = Duration::from_secs(5);
+const CONNECTING: Duration = Duration::from_secs(4);
+/// How long a request waits for a role that cannot be reached, such as one that starts again: a
+/// command is answered within five seconds, also during an outage.
+const STARTING: Duration = Duration::from_secs(4);
+/// The pause before the next try.
+const AGAIN: Duration = Duration::from_millis(100);
 /// The type of an answer without an end.
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
@@ -59,6 +64,8 @@ pub struct Forward {
     to: Url,
     role: Role,
     leaving: CancellationToken,
+    /// How long a request waits for the role.
+    starting: Duration,
 }
 
 /// Why requests cannot go on.
@@ -96,7 +103,7 @@ impl Forward {
         let no_client = |source| ForwardError::Client { name: role.name, source };
         let client = http_client::builder().map_err(no_client)?.connect_timeout(CONNECTING);
         let client = client.http1_only().build().map_err(no_client)?;
-        Ok(Self { client, to, role, leaving })
+        Ok(Self { client, to, role, leaving, starting: STARTING })
     }
 
     /// What answers the requests that a role's own routes do not answer.
@@ -119,10 +126,23 @@ impl Forward {
             return Problem::too_large(detail).into_response();
         };
         let (to, headers) = (self.url_of(&parts.uri), headers::of_request(&parts.headers));
-        let asked = self.client.request(parts.method, to).headers(headers).body(body).send();
-        match self.in_time(asked).await {
+        let asked = self.client.request(parts.method, to).headers(headers).body(body);
+        match self.in_time(self.reach(asked)).await {
             Ok(answer) => self.returned(answer),
             Err(away) => away.into_response(),
+        }
+    }
+
+    /// Sends a request. Tries again while no connection is made: then nothing was sent.
+    async fn reach(&self, request: RequestBuilder) -> reqwest::Result<reqwest::Response> {
+        let until = Instant::now() + self.starting;
+        loop {
+            // Only a body that is a stream cannot be sent again.
+            let Some(again) = request.try_clone() else { return request.send().await };
+            match again.send().await {
+                Err(error) if error.is_connect() && Instant::now() < until => sleep(AGAIN).await,
+                asked => return asked,
+            }
         }
     }
 

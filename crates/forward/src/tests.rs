@@ -36,7 +36,11 @@ async fn repeating() -> String {
 }
 
 async fn sent(to: &str, request: Request) -> (StatusCode, HeaderMap, String) {
-    let (parts, body) = forward_to(to).router().oneshot(request).await.unwrap().into_parts();
+    sent_by(forward_to(to), request).await
+}
+
+async fn sent_by(forward: Forward, request: Request) -> (StatusCode, HeaderMap, String) {
+    let (parts, body) = forward.router().oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
@@ -117,13 +121,33 @@ async fn a_role_that_is_away_is_named_to_the_caller() {
         if let Some(protocol) = upgrade {
             request.headers_mut().insert(header::UPGRADE, protocol.parse().unwrap());
         }
-        let (status, headers, text) = sent(&format!("http://{closed}"), request).await;
+        let forward = Forward { starting: Duration::ZERO, ..forward_to(&format!("http://{closed}")) };
+        let (status, headers, text) = sent_by(forward, request).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(
             text.contains("the command handler cannot be reached") && headers.contains_key("retry-after"),
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_request_waits_for_a_role_that_starts_again() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let forward = Forward { starting: LIMIT, ..forward_to(&format!("http://{address}")) };
+    let order = Request::post("/orders").body("{}".into()).unwrap();
+    let asked = sent_by(forward, order);
+    let starts = async {
+        // The first try is in vain.
+        sleep(AGAIN).await;
+        let listener = TcpListener::bind(address).await.unwrap();
+        let takes = async |body: String| (StatusCode::ACCEPTED, body);
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(takes)).await });
+    };
+    let ((status, _, text), ()) = tokio::join!(asked, starts);
+    assert_eq!((status, text.as_str()), (StatusCode::ACCEPTED, "{}"));
 }
 
 #[test]
