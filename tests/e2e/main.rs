@@ -55,6 +55,7 @@ mod starting;
 mod supervised;
 mod three_ways;
 mod traces;
+mod upgrades;
 mod webhooks;
 mod what_if;
 mod workflow_files;
