@@ -226,26 +226,88 @@ async fn lost_keys_are_counted_and_restored_from_their_copy() {
     process.stop();
 }
 
+/// Orders that are open when the log is saved.
+const OPEN: usize = 10;
+
+/// Each order has its own customer, so that each needs its own key.
+fn order_of(id: &str) -> Value {
+    let mut order = order(id, "order-fulfilment", "11", 1);
+    order["customer"]["id"] = json!(format!("C-{id}"));
+    order
+}
+
+/// What the views have of an order.
+async fn state_in(views: &PgPool, id: &str) -> Option<String> {
+    sqlx::query_scalar("SELECT state FROM orders WHERE id = $1").bind(id).fetch_optional(views).await.unwrap()
+}
+
+/// The book has the same commands: docs/platform/backup.md.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_installation_is_restored_from_its_log_and_its_keys() {
+async fn an_installation_lost_under_load_is_restored_from_its_log_and_its_keys_and_its_open_orders_end() {
     let drill = Drill::new().await;
-    let process = drill.start();
+    let mut process = drill.start();
     drill.ready().await;
     drill.completes("one").await;
+    let down = json!([{ "participant": "payments", "action": "charge", "respond": { "status": 503 } }]);
+    let (status, body) = drill.post("/participants/faults", &down).await;
+    assert!((200..300).contains(&status), "{body}");
+    let place = async |id: &str| {
+        let (status, body) = drill.post("/orders", &order_of(id)).await;
+        assert_eq!(status, 202, "{body}");
+    };
+    for number in 0..OPEN {
+        place(&format!("open-{number}")).await;
+    }
     let saved = tempfile::tempdir().unwrap();
     let (log, keys) = (saved.path().join("log"), saved.path().join("keys"));
-    ends(&drill.tenuto(&["event-store", "backup", "--from", &drill.log(), "--to", text(&log)]), 0);
+    let saving = async {
+        let (node, to, postgres) = (drill.log(), text(&log).to_owned(), drill.database.url().to_owned());
+        let backup = move || tenuto(&postgres, &node, &["event-store", "backup", "--from", &node, "--to", &to]);
+        let saved = tokio::task::spawn_blocking(backup).await.unwrap();
+        ends(&saved, 0);
+    };
+    let placing = async {
+        for number in 0.. {
+            place(&format!("later-{number}")).await;
+        }
+    };
+    tokio::select! {
+        () = saving => {}
+        () = placing => unreachable!("orders are placed until the log is saved"),
+    }
+    // The keys come second: an order in the saved log has its key by then.
     ends(&drill.tenuto(&["keys", "export", "--to", text(&keys)]), 0);
-    process.stop();
+    process.kill();
 
     let fresh = Drill::new().await;
     fs::rename(log.join("event-store"), fresh.folder.path().join("event-store")).unwrap();
     ends(&fresh.tenuto(&["keys", "import", "--from", text(&keys)]), 0);
     let process = fresh.start();
     fresh.ready().await;
-    until("the views are made", async || fresh.get("/orders/one").await.0 == 200).await;
-    assert_eq!(fresh.customer("one").await, json!({ "name": "Vins et alcools Chevalier", "keyMissing": false }));
+    let stock = json!([{ "sku": "11", "quantity": 100_000 }]);
+    let (status, body) = fresh.post("/participants/shipping/stock", &stock).await;
+    assert!((200..300).contains(&status), "{body}");
+    let views = PgPool::connect(fresh.database.url()).await.unwrap();
+    for number in 0..OPEN {
+        let id = format!("open-{number}");
+        until(&format!("order {id} is completed"), async || {
+            state_in(&views, &id).await.as_deref() == Some("COMPLETED")
+        })
+        .await;
+    }
+    until("every saved order is completed", async || {
+        let open = "SELECT count(*) FROM orders WHERE state <> 'COMPLETED'";
+        sqlx::query_scalar::<_, i64>(open).fetch_one(&views).await.unwrap() == 0
+    })
+    .await;
+    let shown = json!({ "name": "Vins et alcools Chevalier", "keyMissing": false });
+    let all: Vec<String> = sqlx::query_scalar("SELECT id FROM orders").fetch_all(&views).await.unwrap();
+    assert!(all.len() > OPEN, "{all:?}");
+    for id in &all {
+        assert_eq!(fresh.customer(id).await, shown, "{id}");
+    }
     ends(&fresh.tenuto(&["audit", "verify", "--all"]), 0);
+    ends(&fresh.tenuto(&["rebuild", "--check"]), 0);
     fresh.completes("two").await;
     process.stop();
 }
