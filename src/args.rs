@@ -41,7 +41,7 @@ pub(crate) enum Command {
     QueryApi(crate::roles::query_api::QueryApiArgs),
     /// Run the reference services: orders, payments, shipping, notifications
     Participants(crate::roles::participants::ParticipantsArgs),
-    /// Run only the embedded `EventStoreDB` node; or check its log, or back it up
+    /// Run only the embedded `EventStoreDB` node; or check its log, back it up, or copy it
     EventStore(crate::roles::event_store::EventStoreArgs),
     /// Place orders from a file
     Place(cli::place::PlaceArgs),

@@ -1,16 +1,15 @@
-//! `tenuto event-store`: the embedded `EventStoreDB` node alone; and commands that check and copy
-//! its log.
+//! `tenuto event-store`: the embedded `EventStoreDB` node alone; and commands on its log.
 
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::process::ExitCode;
 
 use access::Exposure;
-use clap::{Args, Subcommand};
+use clap::Args;
 use event_store::EventStore;
 use event_store_node::{Advertised, Node, NodeOptions};
 use http_server::ListenerFiles;
-use maintenance::command::{backup, check};
+use maintenance::command::event_store::EventStoreCommand;
 use rustix::fs::Mode;
 use servers::NodeUsers;
 use signals::reload::Reload;
@@ -27,17 +26,6 @@ pub(crate) struct EventStoreArgs {
     command: Option<EventStoreCommand>,
     #[command(flatten)]
     node: NodeArgs,
-}
-
-#[derive(Debug, Subcommand)]
-enum EventStoreCommand {
-    /// Check the log in a data folder that no node is using
-    Check(check::CheckArgs),
-    /// Copy the log of a running node into a data folder, and check the copy
-    ///
-    /// If the folder holds an earlier backup of the same log, only new events are added. A node
-    /// that is started on the folder continues where the log ended when the backup began.
-    Backup(backup::BackupArgs),
 }
 
 #[derive(Debug, Args)]
@@ -78,8 +66,7 @@ pub(crate) async fn run(args: EventStoreArgs, reload: Reload) -> Result<ExitCode
     rustix::process::umask(Mode::from_raw_mode(0o077));
     match args.command {
         None => serve(args.node, reload).await.map(|()| ExitCode::SUCCESS),
-        Some(EventStoreCommand::Check(args)) => Ok(check::run(&args)?),
-        Some(EventStoreCommand::Backup(args)) => Ok(backup::run(args).await?),
+        Some(command) => Ok(maintenance::command::event_store::run(command).await?),
     }
 }
 

@@ -29,6 +29,7 @@ mod live;
 mod many;
 mod master_key;
 mod measured;
+mod moved;
 mod northwind;
 mod nothing_to_check;
 mod open;

@@ -33,7 +33,7 @@ pub use export::{ExportArgs, Exported, export};
 pub use findings::{Finding, Report};
 pub use keygen::{KeyPair, keygen};
 pub use seal::{SealArgs, Sealing, seal};
-pub use verify::{VerifyArgs, verify};
+pub use verify::{VerifyArgs, verify, verify_log};
 
 /// Parses an order's id from the command line.
 fn order_id(text: &str) -> Result<domain::ids::OrderId, String> {

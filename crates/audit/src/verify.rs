@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use domain::ids::OrderId;
 use domain::proof::keys::PublicKey;
+use event_store::EventStore;
 use event_store_node::{NodeError, StorageError};
 
 use super::error::AuditError;
@@ -91,6 +92,13 @@ async fn with_log(args: &VerifyArgs, keys: Vec<PublicKey>) -> Result<Report, Aud
     };
     log.close().await;
     done?;
+    verification.report()
+}
+
+/// Verifies a log alone: without views, and without seals that were kept outside of it.
+pub async fn verify_log(store: EventStore) -> Result<Report, AuditError> {
+    let mut verification = Verification::with(vec![], Arc::new(Progress::start(Walking::default())));
+    verification.all(&store.into(), None, &[], &[]).await?;
     verification.report()
 }
 

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 /// The type of an event that is a stream's metadata.
 pub const METADATA_TYPE: &str = "$metadata";
+/// The type of the event that deletes a stream for good.
+pub const TOMBSTONE_TYPE: &str = "$streamDeleted";
 /// The value of `$tb` for a deleted stream that may be written again.
 pub const SOFT_DELETED: u64 = i64::MAX.unsigned_abs();
 /// The prefix of the name of a metadata stream. The rest is the name of the stream that it

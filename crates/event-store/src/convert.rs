@@ -38,6 +38,23 @@ const JSON: &str = "application/json";
 
 /// The messages of an append: first the stream, then each event.
 pub(super) fn append(stream: &str, expected: Expected, events: Vec<NewEvent>) -> Vec<AppendReq> {
+    proposals(stream, expected, events.into_iter().map(|event| proposed(event, JSON)))
+}
+
+/// The same, for events of another log.
+pub(super) fn append_copies(stream: &str, expected: Expected, events: &[Record]) -> Vec<AppendReq> {
+    let proposed = |Record { event, content_type, .. }: &Record| {
+        let RecordedEvent { id, event_type, data, metadata, .. } = event.clone();
+        proposed(NewEvent { id, event_type, data, metadata }, content_type)
+    };
+    proposals(stream, expected, events.iter().map(proposed))
+}
+
+fn proposals(
+    stream: &str,
+    expected: Expected,
+    events: impl ExactSizeIterator<Item = ProposedMessage>,
+) -> Vec<AppendReq> {
     let options = append_req::Options {
         stream_identifier: Some(identifier(stream)),
         expected_stream_revision: Some(match expected {
@@ -49,17 +66,17 @@ pub(super) fn append(stream: &str, expected: Expected, events: Vec<NewEvent>) ->
     };
     let mut messages = Vec::with_capacity(events.len() + 1);
     messages.push(AppendReq { content: Some(append_req::Content::Options(options)) });
-    for event in events {
-        messages.push(AppendReq { content: Some(append_req::Content::ProposedMessage(proposed(event))) });
-    }
+    let of = |event| AppendReq { content: Some(append_req::Content::ProposedMessage(event)) };
+    messages.extend(events.map(of));
     messages
 }
 
-fn proposed(event: NewEvent) -> ProposedMessage {
+fn proposed(event: NewEvent, content_type: &str) -> ProposedMessage {
     let NewEvent { id, event_type, data, metadata: custom_metadata } = event;
     let (most, least) = id.as_u64_pair();
     let id = Structured { most_significant_bits: most.cast_signed(), least_significant_bits: least.cast_signed() };
-    let metadata = HashMap::from([("type".to_owned(), event_type), ("content-type".to_owned(), JSON.to_owned())]);
+    let metadata =
+        HashMap::from([("type".to_owned(), event_type), ("content-type".to_owned(), content_type.to_owned())]);
     ProposedMessage { id: Some(WireUuid { value: Some(Value::Structured(id)) }), metadata, custom_metadata, data }
 }
 

@@ -36,6 +36,8 @@ mod subscription;
 mod tests;
 mod types;
 
+pub use event_store_protocol::metadata::{TOMBSTONE_TYPE, described_by};
+
 pub use error::{AppendError, ConnectError, ReadError};
 pub use gaps::{Gaps, Removal};
 pub use history::History;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event_store_protocol::streams::ReadReq;
+use event_store_protocol::streams::{AppendReq, ReadReq};
 use serde_json::value::RawValue;
 
 use super::connection::{Connection, Retry};
@@ -10,7 +10,7 @@ use super::error::{AppendError, ConnectError, ReadError};
 use super::history::History;
 use super::in_process::InProcess;
 use super::subscription::Subscription;
-use super::types::{Appended, Expected, Filter, NewEvent, Position, RecordedEvent};
+use super::types::{Appended, Expected, Filter, NewEvent, Position, Record, RecordedEvent};
 use super::{convert, fault, in_process};
 
 /// The server accepts any bytes marked as JSON, and its readers fail later. So the client checks.
@@ -66,10 +66,29 @@ impl EventStore {
         if let Some(server) = &self.in_process {
             return in_process::append(&**server, stream, expected, events).await;
         }
-        let messages = convert::append(stream, expected, events);
+        self.append_messages(stream, expected, &convert::append(stream, expected, events)).await
+    }
+
+    /// Appends events as another log has them, with their ids and content types. A repeated append
+    /// is recognised as one by [`EventStore::append`] is.
+    pub async fn append_copies(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: &[Record],
+    ) -> Result<Appended, AppendError> {
+        self.append_messages(stream, expected, &convert::append_copies(stream, expected, events)).await
+    }
+
+    async fn append_messages(
+        &self,
+        stream: &str,
+        expected: Expected,
+        messages: &[AppendReq],
+    ) -> Result<Appended, AppendError> {
         let mut retry = Retry::new();
         loop {
-            let written = self.connection.call(async |link| convert::appended(link.append(&messages).await?)).await;
+            let written = self.connection.call(async |link| convert::appended(link.append(messages).await?)).await;
             match written {
                 Ok(written) => return Ok(written),
                 Err(fault) if fault.is_worth_another_try() && retry.pause().await => {}

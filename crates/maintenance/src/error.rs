@@ -9,11 +9,13 @@ use event_store::ConnectError;
 use event_store_node::backup::BackupError;
 use projector::ReprojectError;
 use projector::rebuild::RebuildError;
+use servers::log::OpenError;
 use servers::stream_prefix::PrefixError;
 use servers::{NotNamed, ServerError};
 use views::LogCheckError;
 
 use crate::check::CheckError;
+use crate::copy::CopyError;
 use crate::keys::KeysError;
 use crate::other_log::OtherLog;
 use crate::reset::ResetError;
@@ -54,6 +56,12 @@ pub enum MaintenanceError {
     /// The log could not be copied.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// A log could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log was not copied to another server.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// The log could not be checked.
     #[error(transparent)]
     Check(#[from] CheckError),

@@ -13,6 +13,7 @@
 pub mod backup;
 pub mod check;
 pub mod command;
+pub mod copy;
 mod error;
 pub mod keys;
 mod other_log;

@@ -1,7 +1,7 @@
 //! The log, for commands that ask it and not the views: from a server, or from the folder of an
 //! embedded log that no node is using.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use event_store::{ConnectError, EventStore, IdentityError, Position, ReadError, RecordedEvent};
@@ -91,24 +91,10 @@ impl LogArgs {
     }
 
     async fn connect(&self) -> Result<Log, OpenError> {
-        let Some(data) = &self.data else {
-            let place = running::event_store(exposed(self.event_store.as_ref()))?;
-            let store = EventStore::connect(&place)?;
-            may_read(&store).await?;
-            return Ok(Log { store, node: None });
-        };
-        // After a process was killed, no one uses the log, and it can be opened.
-        if let Ok(Some(running)) = running::in_folder(data, "--event-store") {
-            return Ok(Log { store: EventStore::connect(&running.event_store)?, node: None });
+        match &self.data {
+            Some(data) => Log::in_folder(data).await,
+            None => Log::of_server(&running::event_store(exposed(self.event_store.as_ref()))?).await,
         }
-        let folder = DataFolder { data: data.clone() }.event_store();
-        if !folder.is_dir() {
-            return Err(OpenError::NoLog(folder));
-        }
-        let options = NodeOptions { resumes_scavenges: false, ..NodeOptions::in_folder(&folder) };
-        let node = Node::start(options).await;
-        let node = node.map_err(|source| OpenError::Node { folder, source })?;
-        Ok(Log { store: EventStore::in_process(node.in_process())?, node: Some(node) })
     }
 }
 
@@ -120,6 +106,32 @@ impl From<EventStore> for Log {
 }
 
 impl Log {
+    /// The log that a connection string or a data folder names.
+    pub async fn at(place: &str) -> Result<Self, OpenError> {
+        if place.contains("://") { Self::of_server(place).await } else { Self::in_folder(Path::new(place)).await }
+    }
+
+    async fn of_server(place: &str) -> Result<Self, OpenError> {
+        let store = EventStore::connect(place)?;
+        may_read(&store).await?;
+        Ok(store.into())
+    }
+
+    async fn in_folder(data: &Path) -> Result<Self, OpenError> {
+        // After a process was killed, no one uses the log, and it can be opened.
+        if let Ok(Some(running)) = running::in_folder(data, "--event-store") {
+            return Ok(EventStore::connect(&running.event_store)?.into());
+        }
+        let folder = DataFolder { data: data.to_owned() }.event_store();
+        if !folder.is_dir() {
+            return Err(OpenError::NoLog(folder));
+        }
+        let options = NodeOptions { resumes_scavenges: false, ..NodeOptions::in_folder(&folder) };
+        let node = Node::start(options).await;
+        let node = node.map_err(|source| OpenError::Node { folder, source })?;
+        Ok(Self { store: EventStore::in_process(node.in_process())?, node: Some(node) })
+    }
+
     /// The position of the last event; 0 if the log is empty.
     pub async fn end(&self) -> Result<u64, ReadError> {
         Ok(self.store.head().await?.map_or(0, |position| position.commit))

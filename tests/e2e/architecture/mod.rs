@@ -99,8 +99,10 @@ const ALLOWED: [(&str, &[&str]); 40] = [
         "crates/maintenance",
         &[
             "access",
+            "audit",
             "command-handler",
             "command-line",
+            "domain",
             "event-store",
             "event-store-node",
             "leader-consumer",

@@ -7,14 +7,9 @@ use std::collections::BTreeMap;
 
 use domain::proof::seal;
 use domain::views::stream_prefixes;
-use event_store::{LOG_STREAM, RecordedEvent, StreamLimits};
+use event_store::{LOG_STREAM, RecordedEvent, StreamLimits, TOMBSTONE_TYPE, described_by};
 
 use super::super::findings::Finding;
-
-/// The prefix of the name of a stream's metadata stream.
-const METADATA: &str = "$$";
-/// The type of the event that deletes a stream for good.
-const TOMBSTONE: &str = "$streamDeleted";
 
 /// For each stream, the effect of the last event about it.
 #[derive(Debug, Default)]
@@ -24,11 +19,11 @@ impl Operators {
     /// Takes an event if an operator, and not Tenuto, has written it. Returns whether it was taken.
     pub fn take(&mut self, event: &RecordedEvent) -> bool {
         let position = event.position;
-        if event.event_type == TOMBSTONE && is_ours(&event.stream) {
+        if event.event_type == TOMBSTONE_TYPE && is_ours(&event.stream) {
             self.0.insert(event.stream.clone(), format!("the stream was deleted for good, at position {position}"));
             return true;
         }
-        let Some(stream) = event.stream.strip_prefix(METADATA).filter(|stream| is_ours(stream)) else { return false };
+        let Some(stream) = described_by(&event.stream).filter(|stream| is_ours(stream)) else { return false };
         let limits = StreamLimits::in_metadata(&event.data);
         if limits.is_none() {
             self.0.remove(stream);

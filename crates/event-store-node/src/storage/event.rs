@@ -6,7 +6,7 @@ use prost::Message;
 
 use super::{StorageError, StoredEvent};
 
-pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
+pub(crate) use event_store_protocol::metadata::TOMBSTONE_TYPE;
 /// The revision that the protocol gives to a tombstone, independent of the stream's last revision.
 pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
 

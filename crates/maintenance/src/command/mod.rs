@@ -1,8 +1,10 @@
 //! The maintenance commands: their options, the texts that they print, and their exit codes.
 
-pub mod backup;
-pub mod check;
+mod backup;
+mod check;
+mod copy;
 mod database;
+pub mod event_store;
 pub mod key;
 pub mod keys;
 pub mod parked;
