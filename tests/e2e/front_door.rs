@@ -178,8 +178,8 @@ async fn an_order_lives_through_nginx_as_the_example_has_it() {
         &[
             ("10.0.0.7:7007", host(&roles.handler)),
             ("10.0.0.7:7008", host(&roles.queries)),
-            ("server 10.0.0.8:7007;\n", "\n"),
-            ("server 10.0.0.8:7008;\n", "\n"),
+            ("server 10.0.0.8:7007 fail_timeout=1s;\n", "\n"),
+            ("server 10.0.0.8:7008 fail_timeout=1s;\n", "\n"),
             ("listen 443 ssl", &format!("listen {} ssl", at.as_str())),
             ("listen 80;", &format!("listen {};", plain.as_str())),
             ("/etc/ssl/tenuto.pem", certificate.to_str().unwrap()),
