@@ -16,21 +16,27 @@ async fn get(url: &str) -> Option<(StatusCode, String)> {
 
 /// No process listens at the address of the log, so the role waits for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_waits_for_the_log_answers_probes_and_obeys_every_signal() {
+async fn a_role_that_waits_for_the_log_answers_probes_reloads_and_obeys_signals_to_stop() {
     let database = postgres_cluster::testing::database().await;
     let log = Address::new();
-    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let own = Address::new();
+    for signal in [Signal::TERM, Signal::INT] {
+        let (own, folder) = (Address::new(), tempfile::tempdir().unwrap());
+        let errors = folder.path().join("errors");
         let log = format!("esdb://{}?tls=false", log.as_str());
         let arguments =
             ["command-handler", "--listen", own.as_str(), "--event-store", &log, "--postgres", database.url()];
-        let mut process = Process::start(&arguments, &[]);
+        let to = std::fs::File::create(&errors).unwrap().into();
+        let mut process = Process::with_errors_to(&arguments, &[("TENUTO_LOG", "info")], to);
         let ready = format!("{}/readyz", own.url());
         until("it says that it waits for the log", async || {
             let answer = get(&ready).await;
             answer.is_some_and(|(status, text)| status == StatusCode::SERVICE_UNAVAILABLE && text.contains("the log"))
         })
         .await;
+        assert_eq!(get(&format!("{}/livez", own.url())).await.unwrap().0, StatusCode::OK);
+        process.signal(Signal::HUP);
+        let is_reloaded = async || std::fs::read_to_string(&errors).unwrap().contains("the configuration is reloaded");
+        until("it has reloaded", is_reloaded).await;
         assert_eq!(get(&format!("{}/livez", own.url())).await.unwrap().0, StatusCode::OK);
         process.signal(signal);
         assert!(process.ended().success(), "{signal:?} ends it in good order");
@@ -67,7 +73,7 @@ async fn dev_continues_when_its_output_is_closed_and_when_its_postgres_dies() {
     until("another Postgres runs in its place", async || pid().is_some_and(|pid| pid != first)).await;
     until("it is ready again", is_ready).await;
 
-    kill_process(Pid::from_child(&child.0), Signal::HUP).unwrap();
+    kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
     assert!(child.0.wait().unwrap().success());
 }
 
