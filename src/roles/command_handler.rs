@@ -65,8 +65,8 @@ pub(crate) struct CommandHandlerArgs {
     /// the console, go there through this server. Without it, they are answered 404
     #[arg(long, env = "TENUTO_QUERY_URL", value_name = "URL")]
     query_url: Option<String>,
-    /// How long `/readyz` reports that this instance is leaving before it closes its port, so that a
-    /// load balancer notices, in seconds
+    /// How long `/readyz` reports that this instance is leaving before it closes its port, in
+    /// seconds, so that a load balancer notices
     #[arg(long, env = "TENUTO_DRAIN_SECONDS", default_value_t = 2, value_name = "SECONDS")]
     drain_seconds: u64,
 }

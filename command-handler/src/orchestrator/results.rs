@@ -5,7 +5,7 @@ use domain::ids::{OrderId, RequestId};
 use domain::order::{PersonalData, Refusal};
 use event_store::Position;
 
-use super::NoDriver;
+use super::drivers::NoDriver;
 use crate::orders::LoadError;
 use crate::participants::NoAddress;
 
