@@ -7,30 +7,30 @@ use std::time::Duration;
 use chrono::Utc;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::webhook::{Command, Delivery, DeliveryGivenUp, Event, Schedule, Settings, WebhookId};
-use event_store::{EventStore, Filter, Position, ReadError, RecordedEvent, Subscription, SubscriptionItem};
-use leader_consumer::{Checkpoint, Number, OriginError, Window, verify};
+use domain::webhook::{Command, Delivery, DeliveryGivenUp, Event, Settings, WebhookId};
+use event_store::{EventStore, Filter, Position, RecordedEvent, Subscription, SubscriptionItem};
+use leader_consumer::{Checkpoint, Number, Window, verify};
 use rand::random;
 use signing::webhook::WebhookSecret;
-use sqlx::PgConnection;
-use tokio::sync::{Mutex, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 use views::webhook_deliveries::{self, OpenDelivery};
 
-use super::figures::{Standing, WebhookFigures};
-use super::notifications::{Letter, Notifications};
+use super::common::{Common, Interruption};
+use super::figures::Standing;
+use super::late;
+use super::notifications::Letter;
 use super::queue::{Answer, Ended, Entry, Outcome, Queue};
-use super::registry::{Registry, RegistryError};
-use super::sender::{GONE, Message, Sender};
+use super::sender::{GONE, Message};
 use crate::clock::{Clock, SystemClock};
 
 /// How often the checkpoint is written while it moves.
 const PACE: Duration = Duration::from_millis(200);
-/// How often replays are looked for.
+/// How often replays and late orders are looked for.
 const REPLAYS_EVERY: Duration = Duration::from_secs(1);
 /// The most events between the checkpoint and the last one that was read.
 const MAX_WINDOW: usize = 4_096;
@@ -38,21 +38,6 @@ const MAX_WINDOW: usize = 4_096;
 const LEAVING: Duration = Duration::from_secs(2);
 /// Why a webhook is disabled that takes nothing.
 const FAILED_FOR_LONG: &str = "no notification was delivered for as long as one is tried again";
-
-/// The connection that holds the leadership: an instance that loses it cannot move a checkpoint.
-pub(super) type Leading = Arc<Mutex<PgConnection>>;
-
-/// What a deliverer shares with those of other webhooks.
-#[derive(Clone)]
-pub(super) struct Common {
-    pub log: EventStore,
-    pub leading: Leading,
-    pub registry: Registry,
-    pub notifications: Notifications,
-    pub sender: Sender,
-    pub schedule: Schedule,
-    pub figures: WebhookFigures,
-}
 
 /// Where notifications go now, and which.
 #[derive(Debug, Clone)]
@@ -69,25 +54,6 @@ impl PartialEq for Target {
         let Self { settings, secrets: _, secret_bytes, enabled_at } = self;
         (settings, secret_bytes, enabled_at) == (&other.settings, &other.secret_bytes, &other.enabled_at)
     }
-}
-
-/// Why a deliverer ended. Another one begins at the checkpoint.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Interruption {
-    #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Origin(#[from] OriginError),
-    #[error("the log cannot be read: {0}")]
-    Log(#[from] ReadError),
-    #[error("what became of a delivery cannot be recorded: {0}")]
-    Registry(#[from] RegistryError),
-    #[error("a request panicked: {0}")]
-    Request(#[from] JoinError),
-    #[error("the webhook has no first event in the log")]
-    NoBeginning,
-    #[error("the connection to the log was replaced, and the checkpoint is compared with the log")]
-    Reconnected,
 }
 
 /// The deliverer of a webhook.
@@ -147,7 +113,7 @@ impl Deliverer {
             None => beginning(&common.log, webhook).await?,
         };
         info!(%webhook, from = from.commit, open = open.len(), "notifications are delivered");
-        let filter = Filter::StreamPrefixes(vec![domain::stream_prefix::get().to_owned()]);
+        let filter = Filter::StreamPrefixes(vec![domain::stream_prefix::get().to_owned(), webhook.stream()]);
         let subscription = common.log.subscribe_all(filter, Some(from));
         let queue = Queue::new(common.schedule, Utc::now());
         target.mark_unchanged();
@@ -187,6 +153,7 @@ impl Deliverer {
                 () = sleep_until(flush_at), if self.window.through() != self.written => self.move_checkpoint().await?,
                 () = sleep_until(replays_at) => {
                     self.take_replays().await?;
+                    late::record(&self.common, self.webhook).await?;
                     replays_at = Instant::now() + REPLAYS_EVERY;
                 }
                 () = until(next) => {}
@@ -206,7 +173,8 @@ impl Deliverer {
             if self.queue.has(&open.delivery) {
                 continue;
             }
-            let Some(Letter { body, since, .. }) = self.common.notifications.again(&open.delivery).await? else {
+            let Some(Letter { body, since, .. }) = late::again(&self.common, self.webhook, &open.delivery).await?
+            else {
                 warn!(webhook = %self.webhook, order = %open.delivery.order_id, "an open notification is not in the log");
                 self.settle(&open.delivery).await?;
                 continue;
@@ -248,7 +216,11 @@ impl Deliverer {
 
     async fn read(&mut self, event: &RecordedEvent) -> Result<(), Interruption> {
         let target = self.target.borrow().clone();
-        let letter = self.common.notifications.of(event, &target.settings).await?;
+        let letter = if event.stream == self.webhook.stream() {
+            late::letter(&self.common, event, &target.settings).await?
+        } else {
+            self.common.notifications.of(event, &target.settings).await?
+        };
         let letter = letter.filter(|letter| !self.queue.has(&letter.delivery));
         let Some(Letter { delivery, body, since }) = letter else {
             self.window.pass(event.position);

@@ -18,7 +18,8 @@ use tracing::{debug, info, warn};
 use views::webhooks::KnownWebhook;
 use views::{webhook_secrets, webhooks};
 
-use super::deliverer::{Common, End, Interruption, Leading, Target, deliver};
+use super::common::{Common, Interruption, Leading};
+use super::deliverer::{End, Target, deliver};
 use super::figures::WebhookFigures;
 use super::notifications::Notifications;
 use super::registry::Registry;

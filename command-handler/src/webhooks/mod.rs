@@ -8,9 +8,11 @@
 //! What an administrator does to a webhook is decided from its stream ([`Registry`]), by any
 //! instance.
 
+mod common;
 mod deliverer;
 mod dispatcher;
 mod figures;
+mod late;
 mod notifications;
 mod queue;
 mod registry;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use domain::Timestamp;
 use domain::ids::OrderId;
-use domain::webhook::{Delivery, Notification, Settings, Topic};
+use domain::order::{Event, Order};
+use domain::webhook::{Delivery, Notification, OrderFoundLate, Settings, Topic};
 use event_store::{EventStore, Position, ReadError, RecordedEvent};
 use order_stream::{FoldedOrder, OrderEvent, OrderStream, StreamError, is_foreign};
 use tracing::warn;
@@ -25,6 +26,20 @@ pub(super) struct Letter {
     pub since: Timestamp,
 }
 
+/// An event of an order, and the order after it.
+struct Moment {
+    event: Event,
+    revision: u64,
+    after: Order,
+    position: Position,
+}
+
+impl Moment {
+    fn notification(&self) -> Option<Notification> {
+        Notification::of(&self.event, self.revision, &self.after)
+    }
+}
+
 impl Notifications {
     pub fn new(log: EventStore, base: &str) -> Self {
         Self { log, base: base.trim_end_matches('/').to_owned() }
@@ -38,20 +53,27 @@ impl Notifications {
         if !is_wanted {
             return Ok(None);
         }
-        let Some((notification, position)) = self.at(&order, event.revision).await? else { return Ok(None) };
-        Ok(if notification.is_for(settings) { self.letter(&notification, position) } else { None })
+        let notification = self.at(&order, event.revision).await?.and_then(|moment| moment.notification());
+        let notification = notification.filter(|notification| notification.is_for(settings));
+        Ok(notification.and_then(|notification| self.letter(&notification, event.position)))
+    }
+
+    /// The notification of an order that was found late, which is recorded at this position.
+    pub async fn of_late(&self, found: &OrderFoundLate, position: Position) -> Result<Option<Letter>, ReadError> {
+        let moment = self.at(&found.order_id, found.revision).await?;
+        Ok(moment.and_then(|moment| self.letter(&Notification::of_late(found, &moment.after), position)))
     }
 
     /// A notification again.
     pub async fn again(&self, delivery: &Delivery) -> Result<Option<Letter>, ReadError> {
-        let found = self.at(&delivery.order_id, delivery.revision).await?;
-        let found = found.filter(|(notification, _)| notification.delivery == *delivery);
-        Ok(found.and_then(|(notification, position)| self.letter(&notification, position)))
+        let Some(moment) = self.at(&delivery.order_id, delivery.revision).await? else { return Ok(None) };
+        let notification = moment.notification().filter(|notification| notification.delivery == *delivery);
+        Ok(notification.and_then(|notification| self.letter(&notification, moment.position)))
     }
 
     /// An order's history that cannot be folded is not worth a notification: the projector sets it
     /// aside, and reports it.
-    async fn at(&self, order: &OrderId, revision: u64) -> Result<Option<(Notification, Position)>, ReadError> {
+    async fn at(&self, order: &OrderId, revision: u64) -> Result<Option<Moment>, ReadError> {
         let stream = order.stream();
         let read = |from, most| self.log.read_stream(&stream, from, most);
         let mut events = OrderStream::new(read).before(revision + 1);
@@ -72,8 +94,8 @@ impl Notifications {
                 Err(fault) => return Ok(unreadable(order, &fault)),
             };
             if recorded.revision == revision {
-                let notification = Notification::of(&decoded.event, revision, &after.state);
-                return Ok(notification.map(|notification| (notification, recorded.position)));
+                let (event, position) = (decoded.event, recorded.position);
+                return Ok(Some(Moment { event, revision, after: after.state, position }));
             }
             folded = Some(after);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::webhook::{Command, Event, Refusal, Webhook, WebhookId, decide, evolve};
+use domain::webhook::{Command, Delivery, Event, OrderFoundLate, Refusal, Webhook, WebhookId, decide, evolve};
 use domain::wire::WireError;
 use domain::wire::webhooks::{decode_webhook, encode_webhook};
 use event_store::{AppendError, EventStore, Expected, Position, ReadError};
@@ -81,6 +81,31 @@ impl Registry {
             }
             if count < PAGE {
                 return Ok((webhook, next));
+            }
+        }
+    }
+
+    /// What found an order late, and its position.
+    pub async fn found_late(
+        &self,
+        id: WebhookId,
+        delivery: &Delivery,
+    ) -> Result<Option<(OrderFoundLate, Position)>, RegistryError> {
+        let (stream, mut next) = (id.stream(), 0);
+        loop {
+            let page = self.log.read_stream(&stream, next, PAGE).await?;
+            let count = page.len();
+            for recorded in page {
+                next = recorded.revision + 1;
+                if let Event::OrderFoundLate(found) =
+                    decode_webhook(&recorded.event_type, &recorded.data, &recorded.metadata)?
+                    && found.delivery() == *delivery
+                {
+                    return Ok(Some((found, recorded.position)));
+                }
+            }
+            if count < PAGE {
+                return Ok(None);
             }
         }
     }

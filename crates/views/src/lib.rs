@@ -24,6 +24,7 @@ mod estimates;
 mod figures;
 mod keyless;
 mod lag;
+pub mod late_orders;
 mod listening;
 mod log_guard;
 pub mod master_key;

@@ -161,12 +161,14 @@ pub async fn settle(db: &mut PgConnection, webhook: WebhookId, delivery: &Delive
 pub async fn forget(pool: &PgPool, webhook: WebhookId) -> Result<(), sqlx::Error> {
     let id = webhook.to_string();
     sqlx::query("DELETE FROM webhook_deliveries WHERE webhook_id = $1").bind(&id).execute(pool).await?;
+    sqlx::query("DELETE FROM webhook_late_orders WHERE webhook_id = $1").bind(&id).execute(pool).await?;
     sqlx::query("DELETE FROM webhook_checkpoints WHERE name = $1").bind(&id).execute(pool).await.map(drop)
 }
 
 /// Forgets how far all webhooks are: for a database that now follows another log.
 pub async fn forget_all(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM webhook_deliveries").execute(pool).await?;
+    sqlx::query("DELETE FROM webhook_late_orders").execute(pool).await?;
     sqlx::query("DELETE FROM webhook_checkpoints").execute(pool).await.map(drop)
 }
 

@@ -132,7 +132,10 @@ pub fn evolve(state: Option<Webhook>, event: &Event) -> Option<Webhook> {
             webhook.secret_at = rotated.at;
             webhook.earlier_secret_until = Some(rotated.earlier_until);
         }
-        Event::WebhookCreated(_) | Event::DeliveryGivenUp(_) | Event::DeliveryReplayed(_) => {}
+        Event::WebhookCreated(_)
+        | Event::DeliveryGivenUp(_)
+        | Event::DeliveryReplayed(_)
+        | Event::OrderFoundLate(_) => {}
     }
     Some(webhook)
 }

@@ -18,6 +18,7 @@ pub enum Event {
     WebhookSecretRotated(WebhookSecretRotated),
     DeliveryGivenUp(DeliveryGivenUp),
     DeliveryReplayed(DeliveryReplayed),
+    OrderFoundLate(OrderFoundLate),
 }
 
 /// A webhook was created: its first event. It is notified of what the log has after this event.
@@ -110,6 +111,27 @@ pub struct DeliveryReplayed {
     pub at: Timestamp,
 }
 
+/// An order has passed its expected end, and the webhook is notified of it, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderFoundLate {
+    /// The order.
+    pub order_id: OrderId,
+    /// The order's last event: what was expected follows from it, and from what was before.
+    pub revision: u64,
+    /// When the order was expected to end.
+    pub expected_at: Timestamp,
+    /// When it was found late.
+    pub at: Timestamp,
+}
+
+impl OrderFoundLate {
+    /// The notification that follows.
+    pub fn delivery(&self) -> Delivery {
+        Delivery { order_id: self.order_id.clone(), revision: self.revision, topic: Topic::Late }
+    }
+}
+
 impl Event {
     /// The name in the log.
     pub fn type_name(&self) -> &'static str {
@@ -122,6 +144,7 @@ impl Event {
             Self::WebhookSecretRotated(_) => "WebhookSecretRotated",
             Self::DeliveryGivenUp(_) => "DeliveryGivenUp",
             Self::DeliveryReplayed(_) => "DeliveryReplayed",
+            Self::OrderFoundLate(_) => "OrderFoundLate",
         }
     }
 }

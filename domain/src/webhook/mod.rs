@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub use self::decide::{Command, Refusal, Standing, Webhook, decide, evolve};
 pub use self::endpoint::check_url;
 pub use self::event::{
-    Delivery, DeliveryGivenUp, DeliveryReplayed, Event, WebhookChanged, WebhookCreated, WebhookDeleted,
+    Delivery, DeliveryGivenUp, DeliveryReplayed, Event, OrderFoundLate, WebhookChanged, WebhookCreated, WebhookDeleted,
     WebhookDisabled, WebhookEnabled, WebhookSecretRotated,
 };
 pub use self::notification::{Notification, TEST_TYPE, test_payload};
@@ -46,6 +46,8 @@ pub enum Topic {
     Stuck,
     /// A step of an order waits for a person.
     ApprovalWanted,
+    /// An order takes longer than expected. No event of the order says so.
+    Late,
 }
 
 /// A text that is not a topic.
@@ -102,7 +104,8 @@ impl FromStr for WebhookId {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 5] = [Self::Placed, Self::StatusChanged, Self::Ended, Self::Stuck, Self::ApprovalWanted];
+    pub const ALL: [Self; 6] =
+        [Self::Placed, Self::StatusChanged, Self::Ended, Self::Stuck, Self::ApprovalWanted, Self::Late];
 
     /// Its name: the type of a notification.
     pub fn as_str(self) -> &'static str {
@@ -112,6 +115,7 @@ impl Topic {
             Self::Ended => "order.ended",
             Self::Stuck => "order.stuck",
             Self::ApprovalWanted => "order.approval_wanted",
+            Self::Late => "order.late",
         }
     }
 }

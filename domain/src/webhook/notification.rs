@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Delivery, Settings, Topic, WebhookId};
+use super::{Delivery, OrderFoundLate, Settings, Topic, WebhookId};
 use crate::Timestamp;
 use crate::order::{Event, Mode, Order};
 
@@ -15,7 +15,7 @@ pub const TEST_TYPE: &str = "webhook.test";
 pub struct Notification {
     /// Which it is.
     pub delivery: Delivery,
-    /// When the event was decided.
+    /// When the event was decided; when an order was found late.
     pub at: Timestamp,
     workflow: String,
     version: u32,
@@ -25,6 +25,8 @@ pub struct Notification {
     state: &'static str,
     /// The step that is stuck, or that waits for a person.
     step: Option<String>,
+    /// When a late order was expected to end.
+    expected_at: Option<Timestamp>,
 }
 
 /// The body of a notification, as Standard Webhooks recommends it.
@@ -50,6 +52,8 @@ struct Data<'a> {
     customer_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_at: Option<Timestamp>,
     url: String,
 }
 
@@ -96,19 +100,32 @@ impl Notification {
     /// The notification of an event at this revision of an order, which is then in this state.
     pub fn of(event: &Event, revision: u64, after: &Order) -> Option<Self> {
         let topic = Topic::of(event)?;
-        let placed = &after.placed;
         let names_its_step = matches!(topic, Topic::Stuck | Topic::ApprovalWanted);
-        Some(Self {
-            delivery: Delivery { order_id: placed.order_id.clone(), revision, topic },
-            at: event.at(),
+        let delivery = Delivery { order_id: after.placed.order_id.clone(), revision, topic };
+        let step = event.step().filter(|_| names_its_step).cloned();
+        Some(Self { step, ..Self::about(after, delivery, event.at()) })
+    }
+
+    /// The notification of an order that was found late, which is in this state since its last
+    /// event.
+    pub fn of_late(found: &OrderFoundLate, after: &Order) -> Self {
+        Self { expected_at: Some(found.expected_at), ..Self::about(after, found.delivery(), found.at) }
+    }
+
+    fn about(order: &Order, delivery: Delivery, at: Timestamp) -> Self {
+        let placed = &order.placed;
+        Self {
+            delivery,
+            at,
             workflow: placed.workflow.name.clone(),
             version: placed.workflow.version,
             customer_id: placed.customer_id.clone(),
             placed_by: placed.placed_by.clone(),
-            status: after.status.clone(),
-            state: after.state().as_str(),
-            step: event.step().filter(|_| names_its_step).cloned(),
-        })
+            status: order.status.clone(),
+            state: order.state().as_str(),
+            step: None,
+            expected_at: None,
+        }
     }
 
     /// Whether a webhook with these settings gets it.
@@ -119,7 +136,8 @@ impl Notification {
             && matches(&settings.placed_by, self.placed_by.as_deref())
     }
 
-    /// The body. `position` is that of the event in the log, and orders are read at `base`.
+    /// The body. `position` is that of the event in the log, or of what found the order late.
+    /// Orders are read at `base`.
     pub fn payload(&self, position: u64, base: &str) -> Result<Vec<u8>, serde_json::Error> {
         let Delivery { order_id, revision, topic } = &self.delivery;
         serde_json::to_vec(&Payload {
@@ -135,6 +153,7 @@ impl Notification {
                 position: position.to_string(),
                 customer_id: &self.customer_id,
                 step: self.step.as_deref(),
+                expected_at: self.expected_at,
                 url: format!("{base}/orders/{order_id}"),
             },
         })
@@ -162,6 +181,7 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, TimeDelta};
     use serde_json::{Value, json};
 
     use super::*;
@@ -260,6 +280,22 @@ steps:
                 },
             })
         );
+    }
+
+    #[test]
+    fn a_late_order_says_when_it_was_expected_to_end() {
+        let workflow = Workflow::parse(WORKFLOW).unwrap();
+        let events = story(&workflow);
+        let order = events.iter().fold(None, |state, event| Some(evolve(state, event).unwrap())).unwrap();
+        let (at, expected_at) = (DateTime::UNIX_EPOCH + TimeDelta::seconds(90), DateTime::UNIX_EPOCH);
+        let found = OrderFoundLate { order_id: OrderId::new("7").unwrap(), revision: 5, expected_at, at };
+        let late = Notification::of_late(&found, &order);
+        let payload: Value = serde_json::from_slice(&late.payload(9, "https://orders.example").unwrap()).unwrap();
+        assert_eq!((&payload["type"], &payload["timestamp"]), (&json!("order.late"), &json!("1970-01-01T00:01:30Z")));
+        let data = &payload["data"];
+        assert_eq!((&data["revision"], &data["position"], &data["state"]), (&json!(5), &json!("9"), &json!("WAITING")));
+        assert_eq!((&data["expectedAt"], data.get("step")), (&json!("1970-01-01T00:00:00Z"), None));
+        assert!(late.is_for(&Settings { events: [Topic::Late].into(), ..all() }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::receiver::{Answers, Receiver};
-use super::{EACH, manage, place, subscribe, told_by, world};
+use super::{EACH, TOPICS, manage, place, subscribe, told_by, world};
 use crate::parts::Parts;
 use crate::process::until;
 
@@ -77,7 +77,7 @@ async fn an_endpoint_that_takes_nothing_is_disabled_and_nothing_is_lost() {
     })
     .await;
     receiver.answer(Answers::Ok);
-    let change = json!({ "url": receiver.url() });
+    let change = json!({ "url": receiver.url(), "events": TOPICS });
     assert_eq!(manage(&world.base, Method::PUT, &format!("/{id}"), Some(&change)).await.0, 200);
     let (status, replayed) =
         manage(&world.base, Method::POST, &format!("/{id}/replay"), Some(&json!({ "all": true }))).await;

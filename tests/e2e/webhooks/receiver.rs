@@ -39,6 +39,8 @@ pub enum Answers {
 pub struct Seen {
     /// The notifications that were answered with success, in the order of their first arrival.
     pub accepted: Vec<Told>,
+    /// The same, each once.
+    pub different: BTreeSet<Told>,
     /// How often each message arrived, by its id.
     pub attempts: BTreeMap<String, u32>,
     /// The notification of each message id.
@@ -122,7 +124,13 @@ impl Receiver {
 
     /// Each notification that was accepted.
     pub fn accepted(&self) -> BTreeSet<Told> {
-        self.seen(|seen| seen.accepted.iter().cloned().collect())
+        self.seen(|seen| seen.different.clone())
+    }
+
+    /// How many notifications were accepted. A test asks for it again and again, and must not keep
+    /// the receiver from answering meanwhile.
+    pub fn how_many(&self) -> usize {
+        self.seen(|seen| seen.different.len())
     }
 
     /// Each order whose notifications first arrived in another order than they happened.
@@ -174,7 +182,9 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         Answers::Ok | Answers::StatusFor(..) => {}
     }
     if told.2.starts_with("order.") {
-        shared.seen.lock().unwrap().accepted.push(told);
+        let mut seen = shared.seen.lock().unwrap();
+        seen.different.insert(told.clone());
+        seen.accepted.push(told);
     }
     StatusCode::NO_CONTENT.into_response()
 }

@@ -95,6 +95,10 @@ impl WebhookChange {
                 );
                 self.of_delivery(query, delivery).bind(at)
             }
+            // It changes nothing that is shown; the row's place in the log moves.
+            Event::OrderFoundLate(_) => {
+                self.of_webhook("UPDATE webhooks SET revision = $2, position = $3 WHERE id = $1 AND revision < $2")
+            }
         }
     }
 
