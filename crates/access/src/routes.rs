@@ -85,6 +85,7 @@ pub const FIELDS: &[(&str, &str, Operation)] = &[
     ("Query", "ends", Operation::CountOrders),
     ("Query", "counts", Operation::CountOrders),
     ("Query", "calls", Operation::ReadFigures),
+    ("Query", "webhooks", Operation::ManageWebhooks),
     ("Subscription", "__typename", Operation::Describe),
     ("Subscription", "order", Operation::ReadOrders),
     ("Subscription", "orders", Operation::ReadOrders),

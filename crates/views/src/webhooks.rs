@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use domain::ids::OrderId;
 use domain::webhook::{Delivery, Settings, Topic, WebhookId};
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgExecutor, PgPool};
 
 /// A webhook that was not deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,13 +93,13 @@ pub struct WebhookCounts {
 }
 
 /// All webhooks, the oldest first.
-pub async fn all(pool: &PgPool) -> Result<Vec<KnownWebhook>, sqlx::Error> {
+pub async fn all(db: impl PgExecutor<'_>) -> Result<Vec<KnownWebhook>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, url, events, workflow, placed_by, description, state, disabled_because, created_at, enabled_at,
                 secret_at, earlier_secret_until
          FROM webhooks WHERE state <> 'DELETED' ORDER BY created_at, id",
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     Ok(rows.into_iter().filter_map(Row::webhook).collect())
 }
@@ -111,7 +111,7 @@ pub async fn count(pool: &PgPool) -> Result<i64, sqlx::Error> {
 
 /// The first dead letters of a webhook, in the order in which they were given up.
 pub async fn dead_letters(
-    pool: &PgPool,
+    db: impl PgExecutor<'_>,
     webhook: WebhookId,
     which: &Letters,
     most: usize,
@@ -131,7 +131,7 @@ pub async fn dead_letters(
     .bind(order.as_ref().map(OrderId::as_str))
     .bind(revision)
     .bind(i64::try_from(most).unwrap_or(i64::MAX))
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     Ok(rows.into_iter().filter_map(LetterRow::letter).collect())
 }

@@ -22,6 +22,7 @@ mod subscription;
 mod timeline;
 mod troubles;
 mod waiting_requests;
+mod webhooks;
 mod workflow;
 mod workflows;
 

@@ -20,6 +20,7 @@ use super::participants::{self, ParticipantList};
 use super::past_counts::{self, PastCounts};
 use super::troubles::{self, TroubleList};
 use super::waiting_requests::{self, WaitingRequest};
+use super::webhooks::{self, Webhook};
 use super::workflow::Workflow;
 use super::workflows::{self, WorkflowList};
 use crate::code::ErrorCode;
@@ -183,6 +184,12 @@ impl Query {
         let Ok(order) = OrderId::new(order.as_str()) else { return Ok(Vec::new()) };
         let rows = context.data::<Store>()?.parked(&order).await.map_err(QueryError::from)?;
         Ok(rows.into_iter().map(ParkedEvent::from).collect())
+    }
+
+    /// The webhooks of the shop's systems, the oldest first.
+    #[graphql(complexity = "10 * child_complexity")]
+    async fn webhooks(&self, context: &Context<'_>) -> Result<Vec<Webhook>> {
+        webhooks::list(context.data::<Store>()?).await
     }
 
     /// An overview of all orders.

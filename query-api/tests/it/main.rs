@@ -22,4 +22,5 @@ mod participants;
 mod socket;
 mod support;
 mod troubles;
+mod webhooks;
 mod workflows;

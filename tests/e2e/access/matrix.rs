@@ -63,6 +63,7 @@ async fn ask_field(guarded: &Guarded, kind: &str, field: &str, token: Option<&st
         "troubles" => "troubles { truncated }",
         "actions" => "actions { nodes { actor } }",
         "participants" => "participants { truncated }",
+        "webhooks" => "webhooks { url }",
         "parkedEvents" => "parkedEvents(order: \"nowhere\") { reason }",
         "overview" => "overview { orders }",
         "ordersByHour" => "ordersByHour(from: \"2026-01-01T00:00:00Z\", to: \"2026-01-01T01:00:00Z\") { count }",

@@ -16,6 +16,7 @@ mod search;
 mod tests;
 mod troubles;
 mod unknown;
+mod webhooks;
 mod workflows;
 
 use std::collections::{HashMap, HashSet};
