@@ -25,12 +25,14 @@ struct Row {
 }
 
 /// The orders that a webhook is to be notified of, at most so many: those that became late since it
-/// was created, the longest late first.
+/// was created, the longest late first. The row of an order with an event that is set aside is
+/// behind the log, and says nothing.
 pub async fn unnoticed(db: &mut PgConnection, webhook: WebhookId, most: usize) -> Result<Vec<LateOrder>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT orders.id AS order_id, orders.revision, expected_at
          FROM webhooks AS webhook, expectations JOIN orders ON orders.id = expectations.order_id
          WHERE webhook.id = $1 AND $2 = ANY (webhook.events) AND expected_at < now() AND expected_at >= webhook.created_at
+           AND NOT orders.parked
            AND (webhook.workflow IS NULL OR webhook.workflow = orders.workflow)
            AND (webhook.placed_by IS NULL OR webhook.placed_by = orders.placed_by)
            AND NOT EXISTS (SELECT FROM webhook_late_orders AS noticed
