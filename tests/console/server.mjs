@@ -55,6 +55,8 @@ export class Server {
 
   async remove() {
     if (this.process.exitCode === null) await this.stop();
+    // Run by root, its database is in another folder.
+    await promisify(execFile)(process.env.TENUTO, ["reset", "--yes", "--data", join(this.folder, "data")]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
