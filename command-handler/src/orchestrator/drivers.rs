@@ -6,20 +6,10 @@ use std::sync::Mutex;
 use domain::ids::OrderId;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
+use super::results::NoDriver;
 use crate::driver::message::{Message, Placed, Start};
 use crate::lock::lock;
 use crate::permits::{Permit, Permits};
-
-/// Why an order gets no driver here. The sender repeats what it sent, here or at another instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoDriver {
-    /// All of them are in use, or that of the order has too much to do.
-    #[error("too many orders are being driven")]
-    Full,
-    /// The instance leaves.
-    #[error("this instance stops; send the same request again")]
-    Leaving,
-}
 
 /// The inbox of each order that has a driver, and the permits for drivers.
 #[derive(Debug)]

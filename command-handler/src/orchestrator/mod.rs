@@ -37,11 +37,10 @@ use crate::participants::Participants;
 use crate::permits::Permit;
 use crate::postponed::PostponedOrders;
 use crate::workflows::Workflows;
-pub use results::{Accepted, Claim, CommandError, PlaceError, WaitingRequest};
+pub use results::{Accepted, Claim, CommandError, NoDriver, PlaceError, WaitingRequest};
 pub use shared::OrchestratorOptions;
 
 use drivers::Drivers;
-pub(crate) use drivers::NoDriver;
 use shared::Shared;
 use shutdown::Shutdown;
 

@@ -5,7 +5,6 @@ use domain::ids::{OrderId, RequestId};
 use domain::order::{PersonalData, Refusal};
 use event_store::Position;
 
-use super::drivers::NoDriver;
 use crate::orders::LoadError;
 use crate::participants::NoAddress;
 
@@ -85,6 +84,17 @@ pub enum PlaceError {
     /// same request again.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Why an order gets no driver here. The sender repeats what it sent, here or at another instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoDriver {
+    /// All of them are in use, or that of the order has too much to do.
+    #[error("too many orders are being driven")]
+    Full,
+    /// The instance leaves.
+    #[error("this instance stops; send the same request again")]
+    Leaving,
 }
 
 /// Why a command about a placed order was not accepted.
