@@ -59,6 +59,14 @@ impl Persons {
         self.guarded.ask(Method::GET, path, Some(&self.ann), None).await.json().await.unwrap()
     }
 
+    /// The history of an order, as a file of this format.
+    async fn exported(&self, order: &str, format: &str) -> String {
+        let path = format!("/audit/orders/{order}/export?format={format}");
+        let answer = self.guarded.ask(Method::GET, &path, Some(&self.root), None).await;
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    }
+
     async fn query(&self, query: &str) -> Value {
         self.guarded.query(&self.bob, query).await["data"].take()
     }
@@ -141,6 +149,11 @@ async fn another_person_approves_what_one_asked_for_and_the_order_goes_on_meanwh
     assert_eq!(persons.signed("a", "CompensationStarted").await, (ann.clone(), bob.clone()));
     assert_eq!(persons.signed("a", "RequestSettled").await, (bob, Value::Null));
     assert_eq!(persons.signed("a", "OperationRequested").await, (ann, Value::Null));
+    let table = persons.exported("a", "csv").await;
+    let approved = table.lines().filter(|line| line.ends_with(",bob@company")).collect::<Vec<_>>();
+    assert!(approved.iter().any(|line| line.contains(",CompensationStarted,")), "{table}");
+    assert!(table.lines().next().unwrap().ends_with(",approved_by"), "{table}");
+    assert!(persons.exported("a", "html").await.contains("by ann@company, approved by bob@company"));
     assert_eq!(persons.get("/requests/a:1").await["state"], "APPROVED");
     refused(persons.post("/requests/a:1/approve", &persons.bob, json!({})).await, 409).await;
     // A shop cancels its own order by itself.

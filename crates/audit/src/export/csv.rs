@@ -12,7 +12,7 @@ use csv::{Terminator, WriterBuilder};
 use super::entry::Entry;
 use crate::error::AuditError;
 
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 15] = [
     "revision",
     "recorded_at",
     "since_previous_ms",
@@ -27,6 +27,7 @@ const HEADER: [&str; 14] = [
     "correlation_id",
     "causation_id",
     "hash",
+    "approved_by",
 ];
 
 /// Characters that may begin a formula.
@@ -38,7 +39,7 @@ pub(super) fn table(entries: &[Entry]) -> Result<String, AuditError> {
 }
 
 /// Numbers, ids and times come from Tenuto, and cannot begin a harmful formula.
-fn row(entry: &Entry) -> [String; 14] {
+fn row(entry: &Entry) -> [String; 15] {
     let guarded = |value: &str| printable_lines(&guarded(value)).into_owned();
     let optional = |value: &Option<String>| guarded(value.as_deref().unwrap_or_default());
     [
@@ -56,6 +57,7 @@ fn row(entry: &Entry) -> [String; 14] {
         optional(&entry.correlation_id),
         entry.causation_id.map(|id| id.to_string()).unwrap_or_default(),
         optional(&entry.hash),
+        optional(&entry.approved_by),
     ]
 }
 

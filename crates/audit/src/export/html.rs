@@ -154,7 +154,7 @@ fn row(entry: &Entry, longest: i64) -> Markup {
                 (printable(&entry.summary))
                 @if let Some(actor) = &entry.actor {
                     br;
-                    small class="by" { "by " (printable(actor)) (reason(entry)) }
+                    small class="by" { "by " (printable(actor)) (approved(entry)) (reason(entry)) }
                 }
                 details {
                     summary { (printable(&entry.event_type)) }
@@ -167,6 +167,10 @@ fn row(entry: &Entry, longest: i64) -> Markup {
             }
         }
     }
+}
+
+fn approved(entry: &Entry) -> String {
+    entry.approved_by.as_ref().map(|person| format!(", approved by {}", printable(person))).unwrap_or_default()
 }
 
 fn reason(entry: &Entry) -> String {
