@@ -5,17 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use domain::workflow::address::AddressFault;
 use http_client::Destinations;
 use live::Live;
 use reqwest::Url;
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
-use super::breaker::{Breaker, CLOSED, Change, CircuitOpen, HALF_OPEN, OPEN, Pass, Reading};
+use super::breaker::{Breaker, CLOSED, Change, CircuitOpen, HALF_OPEN, OPEN, Pass};
+use super::service_state::ServiceState;
 use super::{NotSent, Settings};
 use crate::lock::lock;
 use crate::permits::{Permit, Permits};
@@ -24,13 +23,6 @@ use crate::permits::{Permit, Permits};
 pub const CIRCUIT_STATES: [&str; 3] = [CLOSED, HALF_OPEN, OPEN];
 /// How many circuits are counted at most: each is a series of a metric.
 const MAX_CIRCUITS: usize = 1_000;
-
-/// No answer, or a 5xx.
-const UNCLEAR: &str = "unclear";
-/// A mistake of the deployment, which an operator must correct.
-const MISCONFIGURED: &str = "misconfigured";
-/// Why a circuit is not closed.
-pub(crate) const CIRCUIT_CAUSES: [&str; 2] = [UNCLEAR, MISCONFIGURED];
 
 /// Services by URL, as the workflows have it: there are as many as there are participants.
 #[derive(Debug, Clone)]
@@ -56,48 +48,6 @@ pub(super) struct Service {
     actions: Mutex<HashMap<String, Url>>,
     /// The circuits to those of its actions that failed by a mistake.
     mistakes: Mutex<BTreeMap<String, Arc<Breaker>>>,
-}
-
-/// How a service that is called over HTTP stands with this instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ServiceState {
-    /// What workflows call it.
-    participants: Vec<String>,
-    /// `closed`, `open` or `half-open`; where only some of its actions are held back, as these
-    /// stand.
-    circuit: &'static str,
-    /// Why it is not closed: `unclear` (no answer, or a 5xx) or `misconfigured` (a mistake that a
-    /// person has to mend).
-    cause: Option<&'static str>,
-    /// Calls under way.
-    calls_in_flight: usize,
-    /// Attempts that wait for the circuit to close.
-    attempts_waiting: usize,
-    /// Unclear answers since the last clear one.
-    failures_in_a_row: u32,
-    /// The last of them.
-    last_error: Option<String>,
-    /// How long until the next attempt is let through, where the circuit is open.
-    tried_again_in_ms: Option<u64>,
-    /// The actions that are held back by a mistake.
-    actions: Vec<ActionState>,
-}
-
-/// How an action that failed by a mistake stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ActionState {
-    /// Its name.
-    action: String,
-    /// `open` or `half-open`.
-    circuit: &'static str,
-    /// Attempts that wait for it to close.
-    attempts_waiting: usize,
-    /// The mistake.
-    last_error: Option<String>,
-    /// How long until the next attempt is let through, where it is open.
-    tried_again_in_ms: Option<u64>,
 }
 
 /// The circuit to a participant, or to one of its actions that has failed by a mistake.
@@ -303,28 +253,9 @@ impl Service {
     }
 
     fn state(&self) -> ServiceState {
-        let Reading { circuit, waiting, failures, last_error, tried_again_in } = self.breaker.reading();
+        let participants = lock(&self.names).iter().cloned().collect();
         let mistakes: Vec<_> = lock(&self.mistakes).iter().map(|(name, b)| (name.clone(), b.reading())).collect();
-        let held_back = mistakes.into_iter().filter(|(_, reading)| reading.circuit != CLOSED).map(ActionState::of);
-        let mut state = ServiceState {
-            participants: lock(&self.names).iter().cloned().collect(),
-            circuit,
-            cause: (circuit != CLOSED).then_some(UNCLEAR),
-            calls_in_flight: self.turns.taken(),
-            attempts_waiting: waiting,
-            failures_in_a_row: failures,
-            last_error,
-            tried_again_in_ms: tried_again_in.map(milliseconds),
-            actions: held_back.collect(),
-        };
-        state.attempts_waiting += state.actions.iter().map(|action| action.attempts_waiting).sum::<usize>();
-        if let (CLOSED, Some(action)) = (state.circuit, state.actions.first()) {
-            state.circuit = action.circuit;
-            state.cause = Some(MISCONFIGURED);
-            state.last_error.clone_from(&action.last_error);
-            state.tried_again_in_ms = action.tried_again_in_ms;
-        }
-        state
+        ServiceState::of(participants, self.turns.taken(), self.breaker.reading(), mistakes)
     }
 
     fn log(&self, change: Change, error: &str) {
@@ -340,18 +271,6 @@ impl Service {
             Change::Closed => info!(participants, "the circuit is closed: attempts go through"),
         }
     }
-}
-
-impl ActionState {
-    fn of((action, reading): (String, Reading)) -> Self {
-        let Reading { circuit, waiting, last_error, tried_again_in, .. } = reading;
-        let tried_again_in_ms = tried_again_in.map(milliseconds);
-        Self { action, circuit, attempts_waiting: waiting, last_error, tried_again_in_ms }
-    }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Admitted {

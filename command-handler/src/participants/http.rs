@@ -16,9 +16,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::bulkhead::{Admitted, Circuit, ServiceState, Services};
+use super::bulkhead::{Admitted, Circuit, Services};
 use super::clients::ClientsByPort;
 use super::said::{Said, said};
+use super::service_state::ServiceState;
 use super::{ActionRequest, NoAddress, NotSent, Participants, RequestSigning, Settings, shortened};
 use crate::callbacks::Callbacks;
 

@@ -19,6 +19,7 @@ mod http;
 pub(crate) mod meaning;
 mod request;
 mod said;
+mod service_state;
 mod settings;
 mod signing;
 #[cfg(test)]
@@ -29,14 +30,15 @@ mod silent_tests;
 use domain::order::Reply;
 use domain::workflow::{Participant, Workflow};
 
-pub(crate) use bulkhead::CIRCUIT_CAUSES;
-pub use bulkhead::{Admitted, CIRCUIT_STATES, Circuit, ServiceState};
+pub use bulkhead::{Admitted, CIRCUIT_STATES, Circuit};
 pub(crate) use clients::ClientsByPort;
 pub(crate) use error_text::shortened;
 pub use events::EventParticipants;
 pub(crate) use events::event;
 pub use http::HttpParticipants;
 pub use request::{ActionRequest, NoAddress, NotSent, Participants};
+pub(crate) use service_state::CIRCUIT_CAUSES;
+pub use service_state::ServiceState;
 pub use settings::Settings;
 pub use signing::RequestSigning;
 
