@@ -7,7 +7,7 @@ use domain::Timestamp;
 use domain::webhook::{Command, Delivery, Event, OrderFoundLate, Refusal, Webhook, WebhookId, decide, evolve};
 use domain::wire::WireError;
 use domain::wire::webhooks::{decode_webhook, encode_webhook};
-use event_store::{AppendError, EventStore, Expected, Position, ReadError};
+use event_store::{AppendError, EventStore, Expected, Position, ReadError, RecordedEvent};
 use rand::RngCore;
 use sqlx::PgPool;
 use views::webhook_secrets;
@@ -70,19 +70,14 @@ impl Registry {
     }
 
     async fn read(&self, id: WebhookId) -> Result<(Option<Webhook>, u64), RegistryError> {
-        let (stream, mut webhook, mut next) = (id.stream(), None, 0);
-        loop {
-            let page = self.log.read_stream(&stream, next, PAGE).await?;
-            let count = page.len();
-            for recorded in page {
-                let event = decode_webhook(&recorded.event_type, &recorded.data, &recorded.metadata)?;
-                webhook = evolve(webhook, &event);
-                next = recorded.revision + 1;
-            }
-            if count < PAGE {
-                return Ok((webhook, next));
-            }
-        }
+        let (mut webhook, mut next) = (None, 0);
+        let fold = |event, recorded: &RecordedEvent| {
+            webhook = evolve(webhook.take(), &event);
+            next = recorded.revision + 1;
+            None::<()>
+        };
+        self.find(id, fold).await?;
+        Ok((webhook, next))
     }
 
     /// What found an order late, and its position.
@@ -91,20 +86,30 @@ impl Registry {
         id: WebhookId,
         delivery: &Delivery,
     ) -> Result<Option<(OrderFoundLate, Position)>, RegistryError> {
+        let look = |event, recorded: &RecordedEvent| {
+            let Event::OrderFoundLate(found) = event else { return None };
+            (found.delivery() == *delivery).then_some((found, recorded.position))
+        };
+        self.find(id, look).await
+    }
+
+    /// Shows `look` the events of a webhook, until it has found something.
+    async fn find<T>(
+        &self,
+        id: WebhookId,
+        mut look: impl FnMut(Event, &RecordedEvent) -> Option<T>,
+    ) -> Result<Option<T>, RegistryError> {
         let (stream, mut next) = (id.stream(), 0);
         loop {
             let page = self.log.read_stream(&stream, next, PAGE).await?;
-            let count = page.len();
-            for recorded in page {
+            for recorded in &page {
+                let event = decode_webhook(&recorded.event_type, &recorded.data, &recorded.metadata)?;
                 next = recorded.revision + 1;
-                if let Event::OrderFoundLate(found) =
-                    decode_webhook(&recorded.event_type, &recorded.data, &recorded.metadata)?
-                    && found.delivery() == *delivery
-                {
-                    return Ok(Some((found, recorded.position)));
+                if let Some(found) = look(event, recorded) {
+                    return Ok(Some(found));
                 }
             }
-            if count < PAGE {
+            if page.len() < PAGE {
                 return Ok(None);
             }
         }
