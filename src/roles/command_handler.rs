@@ -203,7 +203,7 @@ pub(crate) async fn run(args: CommandHandlerArgs, reload: Reload) -> RoleResult 
     }));
     let public_url = args.public_url.unwrap_or_else(|| url.clone());
     address::base(&public_url).map_err(BadPublicUrl)?;
-    let queries = args.query_url.map(|url| Forward::new(QUERIES, &url, stop.clone())).transpose()?;
+    let queries = args.query_url.map(|url| Forward::new(QUERIES, &url, stop.clone(), STARTING)).transpose()?;
     let (door, closed, alarms) = (Door::new(STARTING), CancellationToken::new(), Alarms::of(&listener));
     let mut server = Supervisor::new(closed.clone(), alarms.tasks.clone());
     server.run(HTTP_SERVER, http_server::serve(listener, door.router(), closed.clone()));
@@ -244,8 +244,9 @@ pub(crate) async fn run(args: CommandHandlerArgs, reload: Reload) -> RoleResult 
     tokio::time::sleep(Duration::from_secs(args.drain_seconds)).await;
     // The port is closed first: a load balancer sends a request that gets no connection elsewhere,
     // but not a command that was answered 503.
-    server.stop().await?;
-    Ok(handler.stop().await?)
+    let of_server = server.stop().await;
+    handler.stop().await?;
+    Ok(of_server?)
 }
 
 /// A command handler that is running.

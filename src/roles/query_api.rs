@@ -76,7 +76,7 @@ pub(crate) async fn run(args: QueryApiArgs, reload: Reload) -> RoleResult {
         Ok(controls.prepare(&args.listen)?.and(of_reload.prepare(&args.authentication)?))
     }));
     let takes_commands = args.command_url.is_some();
-    let commands = args.command_url.map(|url| Forward::new(COMMANDS, &url, stop.clone())).transpose()?;
+    let commands = args.command_url.map(|url| Forward::new(COMMANDS, &url, stop.clone(), STARTING)).transpose()?;
     let of_console = ConsoleOptions { takes_commands, ..console(&listener, &authentication, false) };
     let (door, alarms) = (Door::new(STARTING), Alarms::of(&listener));
     let mut tasks = Supervisor::new(stop.clone(), alarms.tasks.clone());

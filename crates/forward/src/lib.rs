@@ -40,9 +40,6 @@ const MAX_BODY: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(75);
 /// The time limit for a connection.
 const CONNECTING: Duration = Duration::from_secs(4);
-/// How long a request waits for a role that cannot be reached, such as one that starts again: a
-/// command is answered within five seconds, also during an outage.
-const STARTING: Duration = Duration::from_secs(4);
 /// The pause before the next try.
 const AGAIN: Duration = Duration::from_millis(100);
 /// The type of an answer without an end.
@@ -93,8 +90,8 @@ pub enum ForwardError {
 
 impl Forward {
     /// Sends requests on to the role at this URL, which has no path. Streams end when this process
-    /// is `leaving`.
-    pub fn new(role: Role, url: &str, leaving: CancellationToken) -> Result<Self, ForwardError> {
+    /// is `leaving`. A request waits at most this long for a role that is `starting` again.
+    pub fn new(role: Role, url: &str, leaving: CancellationToken, starting: Duration) -> Result<Self, ForwardError> {
         let wrong = |fault: String| ForwardError::Url { option: role.option, url: url.to_owned(), fault };
         let to = address::base(url).map_err(wrong)?;
         if to.path() != "/" {
@@ -103,7 +100,7 @@ impl Forward {
         let no_client = |source| ForwardError::Client { name: role.name, source };
         let client = http_client::builder().map_err(no_client)?.connect_timeout(CONNECTING);
         let client = client.http1_only().build().map_err(no_client)?;
-        Ok(Self { client, to, role, leaving, starting: STARTING })
+        Ok(Self { client, to, role, leaving, starting })
     }
 
     /// What answers the requests that a role's own routes do not answer.

@@ -11,7 +11,12 @@ const LIMIT: Duration = Duration::from_secs(30);
 const COMMANDS: Role = Role { name: "the command handler", option: "--command-url" };
 
 fn forward_to(url: &str) -> Forward {
-    Forward::new(COMMANDS, url, CancellationToken::new()).unwrap()
+    waiting_for(url, Duration::ZERO)
+}
+
+/// One whose requests wait so long for the role.
+fn waiting_for(url: &str, starting: Duration) -> Forward {
+    Forward::new(COMMANDS, url, CancellationToken::new(), starting).unwrap()
 }
 
 /// A server that answers with this router. Returns its URL.
@@ -105,7 +110,7 @@ async fn an_answer_without_an_end_ends_when_the_process_leaves() {
     };
     let to = server(Router::new().fallback(endless)).await;
     let leaving = CancellationToken::new();
-    let forward = Forward::new(COMMANDS, &to, leaving.clone()).unwrap().router();
+    let forward = Forward::new(COMMANDS, &to, leaving.clone(), Duration::ZERO).unwrap().router();
     let answer = forward.oneshot(request(Method::GET, "/graphql")).await.unwrap();
     let mut events = answer.into_body().into_data_stream();
     assert_eq!(events.next().await.unwrap().unwrap(), "event: next\n\n");
@@ -121,8 +126,7 @@ async fn a_role_that_is_away_is_named_to_the_caller() {
         if let Some(protocol) = upgrade {
             request.headers_mut().insert(header::UPGRADE, protocol.parse().unwrap());
         }
-        let forward = Forward { starting: Duration::ZERO, ..forward_to(&format!("http://{closed}")) };
-        let (status, headers, text) = sent_by(forward, request).await;
+        let (status, headers, text) = sent(&format!("http://{closed}"), request).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(
             text.contains("the command handler cannot be reached") && headers.contains_key("retry-after"),
@@ -136,7 +140,7 @@ async fn a_request_waits_for_a_role_that_starts_again() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let forward = Forward { starting: LIMIT, ..forward_to(&format!("http://{address}")) };
+    let forward = waiting_for(&format!("http://{address}"), LIMIT);
     let order = Request::post("/orders").body("{}".into()).unwrap();
     let asked = sent_by(forward, order);
     let starts = async {
@@ -153,7 +157,7 @@ async fn a_request_waits_for_a_role_that_starts_again() {
 #[test]
 fn a_url_that_is_not_that_of_a_server_is_an_error_that_names_it() {
     for url in ["", "shop", "ftp://shop", "http://shop/api", "http://shop/?x=1"] {
-        let error = Forward::new(COMMANDS, url, CancellationToken::new()).unwrap_err().to_string();
+        let error = Forward::new(COMMANDS, url, CancellationToken::new(), Duration::ZERO).unwrap_err().to_string();
         assert!(error.starts_with(&format!("--command-url {url}: ")), "{error}");
     }
 }
